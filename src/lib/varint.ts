@@ -1,0 +1,88 @@
+/**
+ * Go's encoding/binary varints over bytes, in doubles: values up to 2^53 in magnitude. What needs all 64 bits
+ * stays bytes or two 32-bit halves.
+ */
+
+/** A position in bytes: readers move `pos` on. `end` is exclusive. */
+export interface ByteCursor {
+  readonly bytes: Uint8Array;
+  pos: number;
+  end: number;
+}
+
+/** Thrown by readers when the bytes end early or a varint is longer than 64 bits. */
+export class ShortBytesError extends Error {
+  constructor() {
+    super('bytes end inside a value');
+    this.name = 'ShortBytesError';
+  }
+}
+
+/** Reads an unsigned varint. Values above 2^53 lose low bits; a longer one than 10 bytes throws. */
+export function readUvarint(cursor: ByteCursor): number {
+  const { bytes, end } = cursor;
+  let pos = cursor.pos;
+  let value = 0;
+  let scale = 1;
+  for (let i = 0; i < 10; i++) {
+    if (pos >= end) throw new ShortBytesError();
+    const b = bytes[pos++] as number;
+    value += (b & 0x7f) * scale;
+    if (b < 0x80) {
+      cursor.pos = pos;
+      return value;
+    }
+    scale *= 128;
+  }
+  throw new ShortBytesError();
+}
+
+/** Reads a zigzag varint. */
+export function readVarint(cursor: ByteCursor): number {
+  const { bytes, end } = cursor;
+  let pos = cursor.pos;
+  let lo = 0;
+  let hi = 0;
+  // Zigzag needs the exact parity of the whole value, which a double loses above 2^53: two halves keep it.
+  for (let shift = 0; shift < 70; shift += 7) {
+    if (pos >= end) throw new ShortBytesError();
+    const b = bytes[pos++] as number;
+    const x = b & 0x7f;
+    if (shift < 28) lo |= x << shift;
+    else if (shift === 28) {
+      lo |= x << 28;
+      hi |= x >>> 4;
+    } else hi |= x << (shift - 32);
+    if (b < 0x80) {
+      cursor.pos = pos;
+      const negative = (lo & 1) === 1;
+      const magnitudeLo = ((lo >>> 1) | (hi << 31)) >>> 0;
+      const magnitude = (hi >>> 1) * 4294967296 + magnitudeLo;
+      return negative ? -magnitude - 1 : magnitude;
+    }
+  }
+  throw new ShortBytesError();
+}
+
+/** Writes an unsigned varint at `pos` and returns the position after it. The value is an integer below 2^53. */
+export function writeUvarint(out: Uint8Array, pos: number, value: number): number {
+  let v = value;
+  while (v >= 0x80) {
+    out[pos++] = (v % 128) | 0x80;
+    v = Math.floor(v / 128);
+  }
+  out[pos++] = v;
+  return pos;
+}
+
+/** Writes a zigzag varint at `pos` and returns the position after it. The value is an integer below 2^52 in magnitude. */
+export function writeVarint(out: Uint8Array, pos: number, value: number): number {
+  return writeUvarint(out, pos, value < 0 ? -value * 2 - 1 : value * 2);
+}
+
+/** How many bytes {@link writeUvarint} needs. */
+export function sizeUvarint(value: number): number {
+  let n = 1;
+  for (let v = value; v >= 0x80; v = Math.floor(v / 128)) n++;
+  return n;
+}

@@ -1,0 +1,111 @@
+/**
+ * The narrow waist: what a query engine needs of a storage, in columns.
+ *
+ * A Queryable lives in the thread that uses it (compute worker or test). A select returns series in label order
+ * with *references* to their samples; nothing is decoded before {@link SeriesSet.readFloats}, so a select over a
+ * million series costs labels and references only, and shards of one select can be decoded by different workers.
+ */
+import type { Labels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+
+/** What to look for. Times are ms, both ends inclusive. */
+export interface SelectRequest {
+  readonly matchers: readonly Matcher[];
+  readonly mint: number;
+  readonly maxt: number;
+}
+
+/**
+ * Decoded float samples of one series: `t` in ms, strictly increasing, and `v`, both filled up to `length`.
+ * The arrays grow by replacement: never keep a reference to `t` or `v` across a read.
+ */
+export class FloatColumns {
+  t: Float64Array;
+  v: Float64Array;
+  length = 0;
+
+  constructor(capacity = 1024) {
+    this.t = new Float64Array(capacity);
+    this.v = new Float64Array(capacity);
+  }
+
+  /** Makes room for so many samples in all, keeping what is there. */
+  reserve(capacity: number): void {
+    if (capacity <= this.t.length) return;
+    const size = Math.max(capacity, this.t.length * 2);
+    const t = new Float64Array(size);
+    const v = new Float64Array(size);
+    t.set(this.t.subarray(0, this.length));
+    v.set(this.v.subarray(0, this.length));
+    this.t = t;
+    this.v = v;
+  }
+}
+
+/**
+ * The series of one select, sorted by labels (UTF-8 byte order), each label set once.
+ * Not safe for use by two callers at a time. Valid until {@link SeriesSet.close}.
+ */
+export interface SeriesSet {
+  /** How many series there are. */
+  readonly count: number;
+  /** The labels of the i-th series. */
+  labels(i: number): Labels;
+  /** An upper bound for the samples of the i-th series in the selected range: what a budget leases. */
+  sampleCountMax(i: number): number;
+  /**
+   * Makes the bytes of series from..to (exclusive) resident, so that readFloats of them is synchronous. A storage
+   * that has everything at hand returns undefined.
+   */
+  load(from: number, to: number): Promise<void> | undefined;
+  /**
+   * Decodes the i-th series' float samples with mint <= t <= maxt of the request into `into`, replacing what it
+   * held. Stale markers are dropped when `dropStale`; otherwise they are kept as bits (see model/value.ts), so check
+   * for them with {@link isStaleAt}, never with a number variable.
+   * @throws CorruptionError when the stored bytes are not what their format says.
+   */
+  readFloats(i: number, into: FloatColumns, dropStale: boolean): void;
+  /**
+   * A description of series from..to (exclusive) that another thread turns into a set over the same samples with
+   * {@link Queryable.openShared}: plain data that survives a structured clone. Series keep their order; the new set
+   * counts from 0. Labels need not be available there: only samples are.
+   */
+  share(from: number, to: number): SharedSeries;
+  /** Releases what the select holds. */
+  close(): void;
+}
+
+/** Series of a select made in another thread, as plain data. What is inside is the storage's own affair. */
+export interface SharedSeries {
+  readonly count: number;
+  readonly mint: number;
+  readonly maxt: number;
+  readonly payload: unknown;
+}
+
+/** A storage that can be asked for series. */
+export interface Queryable {
+  /** Finds series. The promise rejects with CodedError for what the storage refuses. */
+  select(request: SelectRequest): Promise<SeriesSet>;
+  /** Opens series that a set of this storage shared, in this thread. `labels` of the result is not to be called. */
+  openShared(shared: SharedSeries): SeriesSet;
+  /** Label names of the series that match any of the matcher sets (none: all series), sorted by UTF-8 bytes. */
+  labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): Promise<string[]>;
+  /** Values of one label, likewise. */
+  labelValues(
+    name: string,
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): Promise<string[]>;
+}
+
+/** A closed range of ms timestamps. */
+export interface TimeRange {
+  readonly mint: number;
+  readonly maxt: number;
+}
+
+/** Whether the sample at index i of a column is a stale marker; looks at bits, never at the number. */
+export function isStaleAt(halves: Uint32Array, i: number): boolean {
+  return halves[2 * i + 1] === 0x7ff00000 && halves[2 * i] === 2;
+}
