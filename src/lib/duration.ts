@@ -45,8 +45,8 @@ export function formatDuration(milliseconds: number): string {
   let rest = Math.abs(milliseconds);
   let out = milliseconds < 0 ? '-' : '';
   for (const [unit, ms] of UNITS) {
-    // compat: model.Duration.String uses y, w and d only where they divide the value exactly.
-    const exact = unit === 'y' || unit === 'w' || unit === 'd';
+    // compat: model.Duration.String uses y and w only where they divide the value exactly.
+    const exact = unit === 'y' || unit === 'w';
     if (exact && rest % ms !== 0) continue;
     const n = Math.floor(rest / ms);
     if (n > 0) {

@@ -1,0 +1,122 @@
+/**
+ * Decodes XOR chunks into columns, in the kernel where there is one and in its twin otherwise.
+ *
+ * One scratch per thread and purpose: its memory is not shared, chunk bytes are copied in and columns are read in
+ * place, so a series of many chunks becomes one pair of columns without another copy.
+ */
+import { CodedError } from '../lib/errors.ts';
+import { loadKernel } from '../kernels/load.ts';
+import type { XorDecodeKernel } from '../kernels/load.ts';
+import { decodeXorTwin } from './xor-twin.ts';
+
+const PAGE = 65536;
+/** Chunk bytes go here; 64 KiB is the largest chunk that chunk files may hold in practice. */
+const SOURCE = 0;
+const SOURCE_BYTES = PAGE;
+/** The kernel reads up to 32 bytes past a chunk. */
+const SLACK = 32;
+/** limit: columns of 48 M samples (768 MiB) in one scratch; a longer series must be read in parts. */
+const CAPACITY_MAX = 48 << 20;
+
+/** Columns under construction; `t` and `v` hold `length` samples and are replaced when they grow. */
+export class XorScratch {
+  readonly #memory = new WebAssembly.Memory({ initial: 1 });
+  readonly #kernel: XorDecodeKernel | undefined;
+  #source = new Uint8Array(0);
+  #halves = new Uint32Array(0);
+  #capacity = 0;
+  /** Timestamps in ms. */
+  t = new Float64Array(0);
+  /** Values; bits are exact, see model/value.ts. */
+  v = new Float64Array(0);
+  /** How many samples the columns hold. */
+  length = 0;
+
+  /** `twin` forces the TypeScript decoder: for tests and for comparing speed. */
+  constructor(options: { twin?: boolean; capacity?: number } = {}) {
+    this.#kernel = options.twin === true ? undefined : loadKernel('xor-decode', this.#memory);
+    this.#grow(options.capacity ?? 8192);
+  }
+
+  /** Forgets all samples. */
+  clear(): void {
+    this.length = 0;
+  }
+
+  /**
+   * Appends the samples of one chunk: bytes[offset..offset+length] with its 2-byte count in front, which is not
+   * looked at; `count` says how many samples to decode.
+   * @returns false when the bytes are not such a chunk; the columns are then as before.
+   */
+  append(
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    count: number,
+    dropStale: boolean,
+  ): boolean {
+    // A sample takes at least two bits, so a larger count is a lie that must not allocate.
+    if (length > SOURCE_BYTES - SLACK || length < 2 || count > length * 4) return false;
+    if (this.length + count > this.#capacity) this.#grow(this.length + count);
+    const at = this.length;
+    let n: number;
+    if (this.#kernel === undefined) {
+      const out = { t: this.t, halves: this.#halves };
+      n = decodeXorTwin(bytes, offset, length, count, out, at, dropStale);
+    } else {
+      this.#source.set(bytes.subarray(offset, offset + length));
+      const outT = SOURCE_BYTES + at * 8;
+      const outV = outT + this.#capacity * 8;
+      n = this.#kernel.decode(SOURCE, length, count, outT, outV, dropStale ? 1 : 0);
+    }
+    if (n < 0) return false;
+    this.length = at + n;
+    return true;
+  }
+
+  /** Keeps only samples with mint <= t <= maxt; the columns are sorted, so both ends move inwards. */
+  clip(mint: number, maxt: number): void {
+    const { t } = this;
+    let from = 0;
+    let to = this.length;
+    if (to > 0 && (t[0] as number) < mint) from = lowerBound(t, to, mint);
+    if (to > from && (t[to - 1] as number) > maxt) to = lowerBound(t, to, maxt + 1);
+    if (from > 0) {
+      t.copyWithin(0, from, to);
+      this.v.copyWithin(0, from, to);
+    }
+    this.length = to - from;
+  }
+
+  #grow(capacity: number): void {
+    if (capacity > CAPACITY_MAX) {
+      throw new CodedError('too_large', `a series of ${capacity} samples exceeds ${CAPACITY_MAX}`);
+    }
+    const next = Math.min(CAPACITY_MAX, Math.max(capacity, this.#capacity * 2));
+    const keptT = this.t.slice(0, this.length);
+    const keptV = this.#halves.slice(0, this.length * 2);
+    const pages = Math.ceil((SOURCE_BYTES + next * 16) / PAGE);
+    const have = this.#memory.buffer.byteLength / PAGE;
+    if (pages > have) this.#memory.grow(pages - have);
+    const { buffer } = this.#memory;
+    this.#capacity = next;
+    this.#source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
+    this.t = new Float64Array(buffer, SOURCE_BYTES, next);
+    this.v = new Float64Array(buffer, SOURCE_BYTES + next * 8, next);
+    this.#halves = new Uint32Array(buffer, SOURCE_BYTES + next * 8, next * 2);
+    this.t.set(keptT);
+    this.#halves.set(keptV);
+  }
+}
+
+/** The first index in t[0..length] whose value is at least x. */
+function lowerBound(t: Float64Array, length: number, x: number): number {
+  let lo = 0;
+  let hi = length;
+  while (lo < hi) {
+    const mid = (lo + hi) >>> 1;
+    if ((t[mid] as number) < x) lo = mid + 1;
+    else hi = mid;
+  }
+  return lo;
+}

@@ -1,0 +1,85 @@
+/**
+ * Loads the WebAssembly kernels that `npm run build:kernels` makes from the AssemblyScript sources beside this file.
+ *
+ * A kernel that is missing or does not compile is no error: its user falls back to the TypeScript twin, and
+ * `thanos_kernel_info{kernel,impl}` shows which of the two runs.
+ */
+import { readFileSync } from 'node:fs';
+
+/** The kernels by name, as `*.as.ts` files. */
+export type KernelName = 'xor-decode' | 'ingest';
+
+/** Exports of the XOR decoder; addresses are bytes in its memory. */
+export interface XorDecodeKernel {
+  /** See xor-decode.as.ts: samples written, or -1 when the bytes end early. */
+  decode(
+    src: number,
+    length: number,
+    count: number,
+    outT: number,
+    outV: number,
+    dropStale: number,
+  ): number;
+}
+
+/** Exports of the ingest kernel; `h` is the address of the arena header, other addresses lie in the same memory. */
+export interface IngestKernel {
+  hash(h: number, p: number, length: number): void;
+  alloc(h: number, bytes: number): number;
+  lookup(h: number, key: number, length: number): number;
+  insert(h: number, tagged: number): void;
+  rehash(h: number, table: number, capacity: number): void;
+  stageSampleAt(h: number, series: number, at: number): void;
+  stage(h: number, from: number, length: number): number;
+  freeBuffer(h: number, at: number, sizeClass: number): void;
+  addMeta(h: number, series: number): number;
+  apply(h: number): number;
+  mapRef(h: number, ref: number, series: number): void;
+  seriesOfRef(h: number, ref: number): number;
+  replay(h: number, from: number, length: number): number;
+}
+
+const modules = new Map<KernelName, WebAssembly.Module | undefined>();
+
+/** The compiled module of a kernel, or undefined when it cannot be had. Compiled once a thread. */
+function kernelModule(name: KernelName): WebAssembly.Module | undefined {
+  if (!modules.has(name)) modules.set(name, compile(name));
+  return modules.get(name);
+}
+
+function compile(name: KernelName): WebAssembly.Module | undefined {
+  if (process.env['THANOS_KERNELS'] === 'off') return undefined;
+  try {
+    return new WebAssembly.Module(readFileSync(new URL(`./wasm/${name}.wasm`, import.meta.url)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Instantiates a kernel over a memory; undefined when only the twin is available. */
+export function loadKernel(
+  name: 'xor-decode',
+  memory: WebAssembly.Memory,
+): XorDecodeKernel | undefined;
+export function loadKernel(name: 'ingest', memory: WebAssembly.Memory): IngestKernel | undefined;
+export function loadKernel(
+  name: KernelName,
+  memory: WebAssembly.Memory,
+): XorDecodeKernel | IngestKernel | undefined {
+  const module = kernelModule(name);
+  if (module === undefined) return undefined;
+  const abort = (): never => {
+    throw new Error(`BUG: kernel ${name} aborted`);
+  };
+  const instance = new WebAssembly.Instance(module, { env: { memory, abort } });
+  return instance.exports as unknown as XorDecodeKernel | IngestKernel;
+}
+
+/** Which implementation of each kernel this process runs: the labels of thanos_kernel_info. */
+export function kernelImplementations(): { kernel: KernelName; impl: 'wasm' | 'typescript' }[] {
+  const names: KernelName[] = ['xor-decode', 'ingest'];
+  return names.map((kernel) => ({
+    kernel,
+    impl: kernelModule(kernel) === undefined ? 'typescript' : 'wasm',
+  }));
+}

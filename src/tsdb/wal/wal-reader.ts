@@ -1,0 +1,190 @@
+/**
+ * Reads WAL segments record by record (docs/format/wal.md), one page in memory at a time.
+ *
+ * A torn end is normal after a crash; damage before it is not. The reader tells the two apart and, past damage, looks
+ * for the next record that begins on a page: what is sound is kept, what was lost is reported.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { uncompressSync } from 'snappy';
+import { errorText } from '../../lib/errors.ts';
+import {
+  FRAGMENT,
+  FRAGMENT_HEADER_BYTES,
+  FRAGMENT_TYPE_MASK,
+  PAGE_BYTES,
+  SNAPPY_FLAG,
+  ZSTD_FLAG,
+  fragmentCrc,
+  segmentName,
+} from './page-format.ts';
+
+/** Where and why a segment could not be read on. */
+export interface WalDamage {
+  readonly file: string;
+  /** Byte offset where the damage begins. */
+  readonly offset: number;
+  readonly reason: string;
+  /** The end of the last whole record before it: where a repair cuts. */
+  readonly soundEnd: number;
+  /** Whether nothing readable follows in this segment: a torn end. */
+  readonly atEnd: boolean;
+}
+
+/**
+ * Calls `onRecord` for each record of a segment, in order, decompressed. The record's bytes are valid during the call
+ * only. Damage goes to `onDamage`; reading goes on behind it where a record begins on a later page.
+ */
+export function readSegment(
+  directory: string,
+  index: number,
+  onRecord: (record: Uint8Array) => void,
+  onDamage: (damage: WalDamage) => void,
+): void {
+  const file = join(directory, segmentName(index));
+  const fd = openSync(file, 'r');
+  try {
+    new SegmentReader(file, fd, onRecord, onDamage).run();
+  } finally {
+    closeSync(fd);
+  }
+}
+
+class SegmentReader {
+  readonly #file: string;
+  readonly #fd: number;
+  readonly #onRecord: (record: Uint8Array) => void;
+  readonly #onDamage: (damage: WalDamage) => void;
+  readonly #page = new Uint8Array(PAGE_BYTES);
+  #parts: Uint8Array[] = [];
+  #soundEnd = 0;
+  /** Set while looking for the next record after damage. */
+  #damage: { offset: number; reason: string; soundEnd: number } | undefined;
+
+  constructor(
+    file: string,
+    fd: number,
+    onRecord: (record: Uint8Array) => void,
+    onDamage: (damage: WalDamage) => void,
+  ) {
+    this.#file = file;
+    this.#fd = fd;
+    this.#onRecord = onRecord;
+    this.#onDamage = onDamage;
+  }
+
+  run(): void {
+    let base = 0;
+    for (;;) {
+      const size = readFully(this.#fd, this.#page, base);
+      if (size === 0) break;
+      this.#readPage(base, size);
+      base += size;
+      if (size < PAGE_BYTES) break;
+    }
+    if (this.#damage === undefined && this.#parts.length > 0) {
+      this.#fail(base, 'the segment ends inside a record');
+    }
+    if (this.#damage !== undefined) this.#report(true);
+  }
+
+  #readPage(base: number, size: number): void {
+    const page = this.#page;
+    let at = 0;
+    while (at < size) {
+      if (page[at] === 0) {
+        if (page.subarray(at, size).some((byte) => byte !== 0)) {
+          this.#fail(base + at, 'bytes after the end of a page');
+        }
+        return;
+      }
+      const type = (page[at] as number) & FRAGMENT_TYPE_MASK;
+      const flags = (page[at] as number) & ~FRAGMENT_TYPE_MASK;
+      const end = at + FRAGMENT_HEADER_BYTES;
+      const length = ((page[at + 1] as number) << 8) | (page[at + 2] as number);
+      const problem = this.#checkFragment(at, size, type, length);
+      if (problem !== undefined) {
+        this.#fail(base + at, problem);
+        return;
+      }
+      const fragment = page.subarray(end, end + length);
+      this.#take(type, flags, fragment, base + at, base + end + length);
+      at = end + length;
+    }
+  }
+
+  #checkFragment(at: number, size: number, type: number, length: number): string | undefined {
+    const end = at + FRAGMENT_HEADER_BYTES;
+    if (type > FRAGMENT.last) return `unknown fragment type ${type}`;
+    if (end + length > size) return 'a fragment reaches over the end';
+    const page = this.#page;
+    const want =
+      ((page[at + 3] as number) * 16777216 +
+        ((page[at + 4] as number) << 16) +
+        ((page[at + 5] as number) << 8) +
+        (page[at + 6] as number)) >>>
+      0;
+    const got = fragmentCrc(page.subarray(end, end + length));
+    return got === want ? undefined : 'checksum mismatch';
+  }
+
+  #take(type: number, flags: number, fragment: Uint8Array, start: number, end: number): void {
+    const opens = type === FRAGMENT.full || type === FRAGMENT.first;
+    if (this.#damage !== undefined) {
+      if (!opens) return;
+      this.#report(false);
+    }
+    if (opens !== (this.#parts.length === 0)) {
+      this.#fail(start, 'a record begins inside another or continues none');
+      if (!opens) return;
+      this.#report(false);
+    }
+    const whole = type === FRAGMENT.full || type === FRAGMENT.last;
+    // Only records in several pieces are copied: the page buffer is read over.
+    this.#parts.push(whole && this.#parts.length === 0 ? fragment : fragment.slice());
+    if (!whole) return;
+    const bytes = this.#parts.length === 1 ? fragment : Buffer.concat(this.#parts);
+    this.#parts = [];
+    let record: Uint8Array;
+    try {
+      record = decompress(bytes, flags);
+    } catch (thrown) {
+      this.#fail(start, errorText(thrown));
+      return;
+    }
+    this.#onRecord(record);
+    this.#soundEnd = end;
+  }
+
+  #fail(offset: number, reason: string): void {
+    this.#parts = [];
+    this.#damage ??= { offset, reason, soundEnd: this.#soundEnd };
+  }
+
+  #report(atEnd: boolean): void {
+    if (this.#damage !== undefined) {
+      this.#onDamage({ file: this.#file, atEnd, ...this.#damage });
+    }
+    this.#damage = undefined;
+  }
+}
+
+function decompress(bytes: Uint8Array, flags: number): Uint8Array {
+  if ((flags & SNAPPY_FLAG) !== 0) {
+    const out = uncompressSync(bytes, { asBuffer: true, copyOutputData: true });
+    return typeof out === 'string' ? Buffer.from(out) : out;
+  }
+  return (flags & ZSTD_FLAG) !== 0 ? zstdDecompressSync(bytes) : bytes;
+}
+
+/** Reads up to a page at an offset; fewer bytes only at the end of the file. */
+function readFully(fd: number, into: Uint8Array, offset: number): number {
+  let size = 0;
+  while (size < into.length) {
+    const n = readSync(fd, into, size, into.length - size, offset + size);
+    if (n === 0) break;
+    size += n;
+  }
+  return size;
+}

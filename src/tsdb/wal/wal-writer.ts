@@ -1,0 +1,219 @@
+/**
+ * Writes the WAL: records in, durable segments out, in Prometheus' format (docs/format/wal.md).
+ *
+ * Invariants:
+ * - `log` writes all its records with one write, and leaves the segment ending after the last whole record, whatever
+ *   fails: a failed write is cut back. When even that fails, the segment is abandoned and the next one begun.
+ * - A segment whose fsync failed is never fsynced again: what the kernel dropped would be reported as safe.
+ */
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { compressSync } from 'snappy';
+import { CodedError, errorText } from '../../lib/errors.ts';
+import type { FileLayer } from '../../lib/file-layer.ts';
+import type { Logger } from '../../lib/log.ts';
+import {
+  FRAGMENT,
+  FRAGMENT_HEADER_BYTES,
+  PAGE_BYTES,
+  SEGMENT_BYTES,
+  SNAPPY_FLAG,
+  fragmentCrc,
+  parseSegmentName,
+  segmentName,
+} from './page-format.ts';
+
+/** What a writer needs. */
+export interface WalWriterOptions {
+  readonly directory: string;
+  readonly files: FileLayer;
+  readonly log: Logger;
+  /** limit: for tests; otherwise Prometheus' 128 MiB. */
+  readonly segmentBytes?: number;
+}
+
+/** Appends records to the newest segment of a directory. One writer a directory; not for several threads. */
+export class WalWriter {
+  readonly #options: WalWriterOptions;
+  readonly #segmentBytes: number;
+  #fd = -1;
+  #index: number;
+  /** Bytes of the open segment that hold whole records. */
+  #offset = 0;
+  /** Whether bytes were written since the last fsync. */
+  #dirty = false;
+  /** The frame being built; grows, never shrinks. */
+  #frame = new Uint8Array(2 * PAGE_BYTES);
+
+  /** Starts a fresh segment after the newest one there is. @throws CodedError unavailable when the disk refuses. */
+  constructor(options: WalWriterOptions) {
+    this.#options = options;
+    this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    mkdirSync(options.directory, { recursive: true });
+    this.#index = Math.max(-1, ...segmentIndexes(options.directory));
+    this.#nextSegment();
+  }
+
+  /** The index of the segment being written. */
+  get segment(): number {
+    return this.#index;
+  }
+
+  /**
+   * Writes records with one write; nothing is durable before {@link sync}.
+   * @throws CodedError unavailable when the disk refuses; then none of the records is in the log.
+   */
+  log(records: readonly Uint8Array[]): void {
+    const bodies = records.map((record) => compressSync(record, { copyOutputData: true }));
+    if (this.#fd < 0 || this.#offset + framedSize(bodies) > this.#segmentBytes) this.#roll();
+    const size = this.#buildFrame(bodies);
+    try {
+      this.#options.files.write(this.#fd, this.#frame.subarray(0, size), this.#offset);
+    } catch (thrown) {
+      this.#cutBack();
+      throw new CodedError('unavailable', `write WAL: ${errorText(thrown)}`, { cause: thrown });
+    }
+    this.#offset += size;
+    this.#dirty = true;
+  }
+
+  /**
+   * Makes everything logged durable.
+   * @throws CodedError unavailable when the fsync fails; the segment is then left behind for a new one.
+   */
+  sync(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    try {
+      this.#options.files.fsync(this.#fd);
+    } catch (thrown) {
+      this.#abandon();
+      throw new CodedError('unavailable', `fsync WAL: ${errorText(thrown)}`, { cause: thrown });
+    }
+  }
+
+  /** Syncs and closes. The writer cannot be used afterwards. */
+  close(): void {
+    if (this.#fd < 0) return;
+    try {
+      this.sync();
+    } finally {
+      if (this.#fd >= 0) this.#options.files.close(this.#fd);
+      this.#fd = -1;
+    }
+  }
+
+  /** Ends the open segment, durably, and starts the next. */
+  #roll(): void {
+    if (this.#fd >= 0) {
+      try {
+        this.sync();
+      } catch (thrown) {
+        this.#options.log.error('segment was not made durable', { err: errorText(thrown) });
+      }
+      if (this.#fd >= 0) this.#options.files.close(this.#fd);
+      this.#fd = -1;
+    }
+    this.#nextSegment();
+  }
+
+  #nextSegment(): void {
+    const { directory, files } = this.#options;
+    try {
+      this.#fd = files.open(join(directory, segmentName(this.#index + 1)), true);
+      this.#index++;
+      this.#offset = 0;
+      files.fsyncDirectory(directory);
+    } catch (thrown) {
+      throw new CodedError('unavailable', `create WAL segment: ${errorText(thrown)}`, {
+        cause: thrown,
+      });
+    }
+  }
+
+  /** After a failed write: the file must end where its last whole record ends. */
+  #cutBack(): void {
+    try {
+      this.#options.files.truncate(this.#fd, this.#offset);
+    } catch (thrown) {
+      this.#options.log.error('WAL segment cannot be cut back, starting another', {
+        segment: segmentName(this.#index),
+        err: errorText(thrown),
+      });
+      this.#abandon();
+    }
+  }
+
+  #abandon(): void {
+    try {
+      this.#options.files.close(this.#fd);
+    } catch {
+      // The descriptor is lost either way; the error that led here is reported by the caller.
+    }
+    this.#fd = -1;
+    this.#dirty = false;
+  }
+
+  /** Splits the records into fragments behind the current offset; answers the frame's size. */
+  #buildFrame(bodies: readonly Uint8Array[]): number {
+    const worst = framedSize(bodies) + PAGE_BYTES;
+    if (this.#frame.length < worst) this.#frame = new Uint8Array(worst * 2);
+    const frame = this.#frame;
+    let size = 0;
+    for (const body of bodies) {
+      let first = true;
+      let from = 0;
+      do {
+        let room = PAGE_BYTES - ((this.#offset + size) % PAGE_BYTES);
+        if (room < FRAGMENT_HEADER_BYTES) {
+          frame.fill(0, size, size + room);
+          size += room;
+          room = PAGE_BYTES;
+        } else if (room === FRAGMENT_HEADER_BYTES && body.length > 0) {
+          // A header without data would read as an empty fragment; the page ends here instead.
+          frame.fill(0, size, size + room);
+          size += room;
+          room = PAGE_BYTES;
+        }
+        const n = Math.min(room - FRAGMENT_HEADER_BYTES, body.length - from);
+        const last = from + n === body.length;
+        const type = fragmentType(first, last);
+        const part = body.subarray(from, from + n);
+        const crc = fragmentCrc(part);
+        frame[size] = type | SNAPPY_FLAG;
+        frame[size + 1] = n >>> 8;
+        frame[size + 2] = n & 0xff;
+        frame[size + 3] = crc >>> 24;
+        frame[size + 4] = (crc >>> 16) & 0xff;
+        frame[size + 5] = (crc >>> 8) & 0xff;
+        frame[size + 6] = crc & 0xff;
+        frame.set(part, size + FRAGMENT_HEADER_BYTES);
+        size += FRAGMENT_HEADER_BYTES + n;
+        from += n;
+        first = false;
+      } while (from < body.length);
+    }
+    return size;
+  }
+}
+
+/** The indexes of the segments in a directory, ascending. */
+export function segmentIndexes(directory: string): number[] {
+  const indexes = readdirSync(directory).map(parseSegmentName);
+  return indexes.filter((index) => index !== undefined).sort((a, b) => a - b);
+}
+
+function fragmentType(first: boolean, last: boolean): number {
+  if (first) return last ? FRAGMENT.full : FRAGMENT.first;
+  return last ? FRAGMENT.last : FRAGMENT.middle;
+}
+
+/** An upper bound of the bytes that records take in a segment. */
+function framedSize(bodies: readonly Uint8Array[]): number {
+  let size = PAGE_BYTES;
+  for (const body of bodies) {
+    const fragments = Math.ceil(body.length / (PAGE_BYTES - FRAGMENT_HEADER_BYTES)) + 2;
+    size += body.length + fragments * FRAGMENT_HEADER_BYTES;
+  }
+  return size;
+}
