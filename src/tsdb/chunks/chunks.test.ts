@@ -1,0 +1,100 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { appendFileSync, closeSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { systemFiles } from '../../lib/file-layer.ts';
+import { Random } from '../../lib/prng.ts';
+import { temporaryDirectory } from '../../../test/support/temporary-directory.ts';
+import { scanHeadChunkFile } from './head-chunk-reader.ts';
+import type { HeadChunkEntry } from './head-chunk-reader.ts';
+import { HeadChunkWriter, headChunkSequences } from './head-chunk-writer.ts';
+import { PageCache } from './page-cache.ts';
+
+function chunkData(random: Random): Uint8Array {
+  const data = new Uint8Array(2 + random.below(900));
+  for (let i = 0; i < data.length; i++) data[i] = random.below(256);
+  return data;
+}
+
+test('head chunks: entries come back with their places, over several files', () => {
+  using directory = temporaryDirectory();
+  const random = new Random(1);
+  const writer = new HeadChunkWriter(directory.path, systemFiles, 100_000);
+  const want: { file: number; entry: HeadChunkEntry; data: Uint8Array }[] = [];
+  for (let i = 1; i <= 500; i++) {
+    const data = chunkData(random);
+    const place = writer.add(i, -i, i * 1000, data);
+    const count = ((data[0] as number) << 8) | (data[1] as number);
+    const { offset } = place;
+    want.push({
+      file: place.file,
+      entry: { ref: i, mint: -i, maxt: i * 1000, encoding: 1, count, offset, length: data.length },
+      data,
+    });
+    if (i % 7 === 0) writer.flush();
+  }
+  writer.close();
+  ok(headChunkSequences(directory.path).length > 2);
+  for (const file of headChunkSequences(directory.path)) {
+    const got: HeadChunkEntry[] = [];
+    const scan = scanHeadChunkFile(directory.path, file, (entry) => got.push(entry));
+    equal(scan.problem, undefined);
+    deepEqual(got, want.filter((w) => w.file === file).map((w) => w.entry));
+  }
+  const first = want[0];
+  ok(first !== undefined);
+  const bytes = readFileSync(join(directory.path, '000001'));
+  deepEqual(new Uint8Array(bytes.subarray(first.entry.offset, first.entry.offset + first.entry.length)), first.data);
+});
+
+test('head chunks: a torn end and a preallocated end are told apart', () => {
+  using directory = temporaryDirectory();
+  const random = new Random(2);
+  const writer = new HeadChunkWriter(directory.path, systemFiles);
+  for (let i = 0; i < 3; i++) writer.add(i, 0, 1, chunkData(random));
+  writer.close();
+  const file = join(directory.path, '000001');
+  const size = readFileSync(file).length;
+  const scan = (): { entries: number; problem: string | undefined; soundEnd: number } => {
+    let entries = 0;
+    const found = scanHeadChunkFile(directory.path, 1, () => entries++);
+    return { entries, problem: found.problem, soundEnd: found.soundEnd };
+  };
+  appendFileSync(file, new Uint8Array(5000));
+  deepEqual(scan(), { entries: 3, problem: undefined, soundEnd: size });
+  truncateSync(file, size - 1);
+  const torn = scan();
+  equal(torn.entries, 2);
+  match(torn.problem ?? '', /reaches over the end/);
+  const bytes = readFileSync(file);
+  bytes[40] = (bytes[40] as number) ^ 1;
+  writeFileSync(file, bytes);
+  match(scan().problem ?? '', /checksum mismatch/);
+});
+
+test('page cache: reads equal the file whatever the budget, and a grown file is read again', () => {
+  using directory = temporaryDirectory();
+  const random = new Random(3);
+  const content = new Uint8Array(3_000_000);
+  for (let i = 0; i < content.length; i++) content[i] = random.below(256);
+  const path = join(directory.path, 'data');
+  writeFileSync(path, content.subarray(0, 2_500_000));
+  const fd = openSync(path, 'r');
+  const cache = new PageCache(PageCache.allocate(8 * 65536));
+  const files = { descriptor: () => fd };
+  const read = (offset: number, length: number): boolean => {
+    const into = new Uint8Array(length + 3);
+    const complete = cache.read(files, 4, offset, length, into, 3);
+    if (complete) deepEqual(into.subarray(3), content.subarray(offset, offset + length));
+    return complete;
+  };
+  for (let i = 0; i < 500; i++) ok(read(random.below(2_300_000), random.below(200_000)));
+  ok(read(2_499_990, 10));
+  equal(read(2_499_990, 11), false);
+  appendFileSync(path, content.subarray(2_500_000));
+  ok(read(2_499_990, 11));
+  ok(read(2_999_000, 1000));
+  equal(read(2_999_001, 1000), false);
+  ok(cache.counts.hits > 0 && cache.counts.misses > 0);
+  closeSync(fd);
+});

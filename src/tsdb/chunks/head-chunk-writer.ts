@@ -1,0 +1,141 @@
+/**
+ * Writes cut chunks to chunks_head/ (docs/format/head-chunks.md). The files are a cache of the WAL: losing their end
+ * costs replay time, not samples, so they are not fsynced before their file is full.
+ */
+import { mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32c } from '@node-rs/crc32';
+import type { FileLayer } from '../../lib/file-layer.ts';
+import { sizeUvarint, writeUvarint } from '../../lib/varint.ts';
+import {
+  ENCODING_XOR,
+  ENTRY_CRC_BYTES,
+  ENTRY_HEADER_BYTES,
+  FILE_BYTES,
+  FILE_HEADER_BYTES,
+  HEAD_CHUNK_MAGIC,
+  HEAD_CHUNK_VERSION,
+  headChunkFileName,
+  parseHeadChunkFileName,
+} from './head-chunk-format.ts';
+
+/** Where a chunk's data lies: file sequence number (1 and up) and byte offset of the data itself. */
+export interface ChunkPlace {
+  readonly file: number;
+  readonly offset: number;
+}
+
+/** Appends entries to the newest file of a directory. One writer a directory. */
+export class HeadChunkWriter {
+  readonly #directory: string;
+  readonly #files: FileLayer;
+  readonly #fileBytes: number;
+  #fd = -1;
+  #sequence: number;
+  /** Bytes of the file that hold whole entries. */
+  #offset = 0;
+  #buffer = new Uint8Array(1 << 20);
+  #view = new DataView(this.#buffer.buffer);
+  #size = 0;
+
+  /** Starts behind the newest file there is; the next file is made with the first entry. */
+  constructor(directory: string, files: FileLayer, fileBytes = FILE_BYTES) {
+    this.#directory = directory;
+    this.#files = files;
+    this.#fileBytes = fileBytes;
+    mkdirSync(directory, { recursive: true });
+    this.#sequence = Math.max(0, ...headChunkSequences(directory));
+  }
+
+  /**
+   * Adds an XOR chunk to the batch and answers where its data will lie once {@link flush} has succeeded.
+   * Times are ms integers; `ref` is below 2^53.
+   */
+  add(ref: number, mint: number, maxt: number, data: Uint8Array): ChunkPlace {
+    const head = ENTRY_HEADER_BYTES + sizeUvarint(data.length);
+    const size = head + data.length + ENTRY_CRC_BYTES;
+    if (this.#fd < 0 || this.#offset + this.#size + size > this.#fileBytes) this.#nextFile();
+    this.#reserve(size);
+    const at = this.#size;
+    const view = this.#view;
+    view.setBigUint64(at, BigInt(ref));
+    view.setBigInt64(at + 8, BigInt(mint));
+    view.setBigInt64(at + 16, BigInt(maxt));
+    this.#buffer[at + 24] = ENCODING_XOR;
+    writeUvarint(this.#buffer, at + ENTRY_HEADER_BYTES, data.length);
+    this.#buffer.set(data, at + head);
+    const end = at + head + data.length;
+    view.setUint32(end, crc32c(this.#buffer.subarray(at, end)));
+    this.#size = end + ENTRY_CRC_BYTES;
+    return { file: this.#sequence, offset: this.#offset + at + head };
+  }
+
+  /**
+   * Writes the batch.
+   * @throws the file layer's error; the batch is then forgotten, and the file abandoned with its last whole entry.
+   */
+  flush(): void {
+    if (this.#size === 0) return;
+    const batch = this.#buffer.subarray(0, this.#size);
+    this.#size = 0;
+    try {
+      this.#files.write(this.#fd, batch, this.#offset);
+      this.#offset += batch.length;
+    } catch (thrown) {
+      this.#abandon();
+      throw thrown;
+    }
+  }
+
+  /** Writes what is left and closes. */
+  close(): void {
+    if (this.#fd < 0) return;
+    this.flush();
+    this.#files.fsync(this.#fd);
+    this.#files.close(this.#fd);
+    this.#fd = -1;
+  }
+
+  #nextFile(): void {
+    this.close();
+    const path = join(this.#directory, headChunkFileName(this.#sequence + 1));
+    const fd = this.#files.open(path, true);
+    this.#sequence++;
+    this.#fd = fd;
+    this.#offset = 0;
+    const header = new Uint8Array(FILE_HEADER_BYTES);
+    new DataView(header.buffer).setUint32(0, HEAD_CHUNK_MAGIC);
+    header[4] = HEAD_CHUNK_VERSION;
+    try {
+      this.#files.write(fd, header, 0);
+      this.#offset = FILE_HEADER_BYTES;
+    } catch (thrown) {
+      this.#abandon();
+      throw thrown;
+    }
+  }
+
+  #abandon(): void {
+    try {
+      this.#files.truncate(this.#fd, this.#offset);
+      this.#files.close(this.#fd);
+    } catch {
+      // A torn end is found and passed over at the next start.
+    }
+    this.#fd = -1;
+  }
+
+  #reserve(size: number): void {
+    if (this.#size + size <= this.#buffer.length) return;
+    const more = new Uint8Array(Math.max(this.#buffer.length * 2, this.#size + size));
+    more.set(this.#buffer.subarray(0, this.#size));
+    this.#buffer = more;
+    this.#view = new DataView(more.buffer);
+  }
+}
+
+/** The sequence numbers of the files in a directory, ascending. */
+export function headChunkSequences(directory: string): number[] {
+  const sequences = readdirSync(directory).map(parseHeadChunkFileName);
+  return sequences.filter((sequence) => sequence !== undefined).sort((a, b) => a - b);
+}

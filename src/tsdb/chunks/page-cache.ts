@@ -1,0 +1,211 @@
+/**
+ * A byte-budgeted cache of file pages in shared memory: Node has no mmap, and a pread for every chunk costs more
+ * than decoding it.
+ *
+ * Reads take no lock. A slot has a generation that is odd while its page is being replaced: a reader copies the bytes
+ * out and looks whether key and generation are still what they were. Filling a slot takes the lock; victims are
+ * chosen by the clock algorithm over a few neighbours of the key's home slot.
+ *
+ * Only immutable bytes may be read through it: chunks that were written before anybody was told their place. The
+ * last page of a growing file is therefore cached with the length it had, and read again when more is asked for.
+ */
+import { readSync } from 'node:fs';
+
+/** limit: pages of 64 KiB: 200 chunks of cut order lie in one, and one read of it costs ~20 µs. */
+const PAGE_BYTES = 65536;
+/** How many neighbouring slots a page may live in. */
+const WAYS = 8;
+/** Words of a slot: generation, key high (file), key low (page), bytes held, referenced. */
+const SLOT_WORDS = 5;
+const LOCK = 0;
+const HITS = 1;
+const MISSES = 2;
+const HEADER_WORDS = 4;
+
+/** Opens files for the cache: a thread's own descriptors by the cache's file numbers. */
+export interface PagedFiles {
+  /** The descriptor of a file, opened at need. */
+  descriptor(file: number): number;
+}
+
+/** The cache over one shared buffer; every thread makes its own instance over the same memory. */
+export class PageCache {
+  readonly memory: SharedArrayBuffer;
+  readonly #words: Int32Array;
+  readonly #bytes: Uint8Array;
+  readonly #slots: number;
+  readonly #pagesAt: number;
+
+  /** The memory for a budget in bytes, at least eight pages. */
+  static allocate(budgetBytes: number): SharedArrayBuffer {
+    const slots = Math.max(WAYS, Math.floor(budgetBytes / (PAGE_BYTES + SLOT_WORDS * 4)));
+    return new SharedArrayBuffer(headerBytes(slots) + slots * PAGE_BYTES);
+  }
+
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory;
+    this.#slots = slotCount(memory.byteLength);
+    this.#pagesAt = headerBytes(this.#slots);
+    this.#words = new Int32Array(memory, 0, this.#pagesAt / 4);
+    this.#bytes = new Uint8Array(memory);
+  }
+
+  /** Lookups answered from memory, and those that read a file, since the memory was made. */
+  get counts(): { hits: number; misses: number } {
+    return {
+      hits: Atomics.load(this.#words, HITS) >>> 0,
+      misses: Atomics.load(this.#words, MISSES) >>> 0,
+    };
+  }
+
+  /**
+   * Copies `length` bytes of a file at `offset` to `into`. `file` is the cache's number for it, below 2^31 and unique
+   * among all files that share the memory.
+   * @returns false when the file ends early.
+   */
+  read(
+    files: PagedFiles,
+    file: number,
+    offset: number,
+    length: number,
+    into: Uint8Array,
+    at = 0,
+  ): boolean {
+    let done = 0;
+    while (done < length) {
+      const position = offset + done;
+      const page = Math.floor(position / PAGE_BYTES);
+      const start = position - page * PAGE_BYTES;
+      const n = Math.min(length - done, PAGE_BYTES - start);
+      if (!this.#copyOut(file, page, start, n, into, at + done)) {
+        if (!this.#fillAndCopy(files, file, page, start, n, into, at + done)) return false;
+      }
+      done += n;
+    }
+    return true;
+  }
+
+  /** Copies from a cached page; false when it is not there or was replaced meanwhile. */
+  #copyOut(
+    file: number,
+    page: number,
+    start: number,
+    n: number,
+    into: Uint8Array,
+    at: number,
+  ): boolean {
+    const words = this.#words;
+    const home = this.#home(file, page);
+    for (let k = 0; k < WAYS; k++) {
+      const slot = (home + k) % this.#slots;
+      const w = HEADER_WORDS + slot * SLOT_WORDS;
+      if (words[w + 1] !== file || words[w + 2] !== page) continue;
+      const generation = Atomics.load(words, w);
+      if ((generation & 1) === 1 || words[w + 1] !== file || words[w + 2] !== page) return false;
+      if ((words[w + 3] as number) < start + n) return false;
+      const from = this.#pagesAt + slot * PAGE_BYTES + start;
+      into.set(this.#bytes.subarray(from, from + n), at);
+      words[w + 4] = 1;
+      // A read-modify-write orders the copy before it, which a plain load does not.
+      if (Atomics.or(words, w, 0) !== generation) return false;
+      words[HITS] = (words[HITS] as number) + 1;
+      return true;
+    }
+    return false;
+  }
+
+  #fillAndCopy(
+    files: PagedFiles,
+    file: number,
+    page: number,
+    start: number,
+    n: number,
+    into: Uint8Array,
+    at: number,
+  ): boolean {
+    const fd = files.descriptor(file);
+    this.#lock();
+    try {
+      // Another thread may have filled it while this one waited.
+      if (this.#copyOut(file, page, start, n, into, at)) return true;
+      const words = this.#words;
+      const slot = this.#victim(file, page);
+      const w = HEADER_WORDS + slot * SLOT_WORDS;
+      Atomics.add(words, w, 1);
+      words[w + 1] = file;
+      words[w + 2] = page;
+      const base = this.#pagesAt + slot * PAGE_BYTES;
+      let held = 0;
+      try {
+        held = readPage(fd, this.#bytes, base, page * PAGE_BYTES);
+      } finally {
+        words[w + 3] = held;
+        words[w + 4] = 1;
+        Atomics.add(words, w, 1);
+      }
+      words[MISSES] = (words[MISSES] as number) + 1;
+      if (held < start + n) return false;
+      into.set(this.#bytes.subarray(base + start, base + start + n), at);
+      return true;
+    } finally {
+      this.#unlock();
+    }
+  }
+
+  /** The slot to fill: the page's own, a free one, or the first neighbour not used since the last look. */
+  #victim(file: number, page: number): number {
+    const words = this.#words;
+    const home = this.#home(file, page);
+    let free = -1;
+    for (let k = 0; k < WAYS; k++) {
+      const slot = (home + k) % this.#slots;
+      const w = HEADER_WORDS + slot * SLOT_WORDS;
+      if (words[w + 1] === file && words[w + 2] === page && words[w + 3] !== 0) return slot;
+      if (free < 0 && words[w + 3] === 0) free = slot;
+    }
+    if (free >= 0) return free;
+    for (let k = 0; k < WAYS * 2; k++) {
+      const slot = (home + (k % WAYS)) % this.#slots;
+      const w = HEADER_WORDS + slot * SLOT_WORDS;
+      if (words[w + 4] === 0) return slot;
+      words[w + 4] = 0;
+    }
+    return home;
+  }
+
+  #home(file: number, page: number): number {
+    const h = Math.imul(Math.imul(file, 0x85ebca6b) ^ page, 0x9e3779b1) >>> 0;
+    return h % this.#slots;
+  }
+
+  #lock(): void {
+    const words = this.#words;
+    while (Atomics.compareExchange(words, LOCK, 0, 1) !== 0) Atomics.wait(words, LOCK, 1, 10);
+  }
+
+  #unlock(): void {
+    Atomics.store(this.#words, LOCK, 0);
+    Atomics.notify(this.#words, LOCK, 1);
+  }
+}
+
+function headerBytes(slots: number): number {
+  return Math.ceil((HEADER_WORDS + slots * SLOT_WORDS) / 16) * 64;
+}
+
+function slotCount(bytes: number): number {
+  let slots = Math.floor(bytes / PAGE_BYTES);
+  while (headerBytes(slots) + slots * PAGE_BYTES > bytes) slots--;
+  return slots;
+}
+
+/** Reads up to a page; fewer bytes only at the end of the file. */
+function readPage(fd: number, into: Uint8Array, at: number, position: number): number {
+  let size = 0;
+  while (size < PAGE_BYTES) {
+    const n = readSync(fd, into, at + size, PAGE_BYTES - size, position + size);
+    if (n === 0) break;
+    size += n;
+  }
+  return size;
+}
