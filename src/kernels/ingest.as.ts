@@ -702,7 +702,10 @@ export function replay(h: usize, from: u32, len: u32): i32 {
     p += 8;
     const s: usize = ref >> 32 ? 0 : <usize>seriesOfRef(h, <u32>ref);
     if (s == 0) { bump(h, H_UNKNOWN_REFS); continue; }
-    if (t > load<i64>(s, S_LAST_T) && !append(h, s, t, v)) return -1;
+    const lastT = load<i64>(s, S_LAST_T);
+    if (t > lastT) { if (!append(h, s, t, v)) return -1; }
+    // A chunk read from disk ends with a time only: the log still knows the value, which duplicates are judged by.
+    else if (t == lastT) store<u64>(s, v, S_LAST_V);
   }
   return <i32>len;
 }

@@ -17,7 +17,9 @@ export interface SelectRequest {
 
 /**
  * Decoded float samples of one series: `t` in ms, strictly increasing, and `v`, both filled up to `length`.
- * The arrays grow by replacement: never keep a reference to `t` or `v` across a read.
+ *
+ * A storage may put views of its own memory in place of `t` and `v`: they are valid until the next readFloats of any
+ * set of the same Queryable. So use columns before the next read and before the next await, and copy what must stay.
  */
 export class FloatColumns {
   t: Float64Array;

@@ -1,0 +1,180 @@
+/**
+ * Where things lie in a head arena (docs/format/head-arena.md draws it). The kernel has the same numbers
+ * (src/kernels/ingest.as.ts); the test of the kernel and its twin holds the two together.
+ */
+
+/** Address of the header: 0 stays free, so that address 0 can mean "none". */
+export const HEADER = 64;
+
+/** Byte offsets in the header. Fields are u32 unless they say otherwise. */
+export const H = {
+  bump: 8,
+  end: 12,
+  table: 16,
+  tableMask: 20,
+  tableUsed: 24,
+  staged: 28,
+  stagedCapacity: 32,
+  stagedCount: 36,
+  record: 40,
+  recordCapacity: 44,
+  recordLength: 48,
+  body: 52,
+  bodyCapacity: 56,
+  epoch: 60,
+  /** u64: the key of the hash. */
+  seed: 64,
+  /** i64 */
+  minValidTime: 72,
+  /** i64 */
+  maxt: 80,
+  /** i64 */
+  mint: 88,
+  errorOffset: 96,
+  missPtr: 100,
+  missLength: 104,
+  resume: 108,
+  accepted: 112,
+  identical: 116,
+  outOfOrder: 120,
+  conflicts: 124,
+  tooOld: 128,
+  histograms: 132,
+  exemplars: 136,
+  metadata: 140,
+  timeseries: 144,
+  rejectSeries: 148,
+  /** i64 */
+  rejectTime: 152,
+  /** The offset of the counter that the first rejection went to: outOfOrder, conflicts or tooOld. */
+  rejectKind: 160,
+  hashLow: 164,
+  hashHigh: 168,
+  cut: 172,
+  cutCapacity: 176,
+  cutCount: 180,
+  arenaIndex: 184,
+  arenaMask: 188,
+  /** Eight free lists of chunk buffers by size class. */
+  free: 192,
+  /** i64 */
+  chunkRange: 224,
+  samplesPerChunk: 232,
+  refTable: 236,
+  refMask: 240,
+  unknownRefs: 244,
+  /** u64 */
+  samplesTotal: 248,
+  // What only TypeScript uses, the counts published by Atomics.store:
+  seriesCount: 256,
+  seriesSlabs: 260,
+  pairCount: 264,
+  pairSlabs: 268,
+  nameCount: 272,
+  nameSlabs: 276,
+  /** Address of the table of pairs: its mask, then pair numbers plus one. */
+  pairTable: 280,
+  bytes: 288,
+} as const;
+
+/** Byte offsets in a series; it is as long as two cache lines. */
+export const S = {
+  /** u64 */
+  hash: 0,
+  key: 8,
+  keyLength: 12,
+  /** u64 */
+  ref: 16,
+  /** i64 */
+  lastT: 24,
+  /** u64: value bits */
+  lastV: 32,
+  /** i64 */
+  delta: 40,
+  chunk: 48,
+  /** Samples of the open chunk << 16 | its bits. */
+  published: 52,
+  /** Odd while the places of chunks change. */
+  generation: 56,
+  sizeClass: 62,
+  /** i64 */
+  chunkMint: 64,
+  /** i64 */
+  nextAt: 72,
+  metas: 80,
+  metaCount: 84,
+  stagedT: 88,
+  stagedEpoch: 96,
+  stagedV: 104,
+  /** Address of the pair numbers, u32 each. */
+  pairs: 112,
+  pairCount: 116,
+  index: 120,
+  aliases: 124,
+  bytes: 128,
+} as const;
+
+/** A block of chunk metas: previous block, capacity, count, then entries, oldest first. */
+export const META_BLOCK = { previous: 0, capacity: 4, count: 8, header: 16 } as const;
+
+/** Byte offsets in a chunk meta. */
+export const META = {
+  /** i64 */
+  mint: 0,
+  /** i64 */
+  maxt: 8,
+  /** Sequence number of the chunks_head file; 0: the chunk still lies in the arena at `offset`. */
+  file: 16,
+  offset: 20,
+  length: 24,
+  /** u16 */
+  count: 28,
+  /** u8 */
+  encoding: 30,
+  /** u8 */
+  sizeClass: 31,
+  bytes: 32,
+} as const;
+
+/** A staged sample: series, time (i64), value bits (u64). */
+export const STAGED_BYTES = 24;
+/** A cut list entry: series, address of its meta. */
+export const CUT_BYTES = 8;
+/** An alias node: hash u64, key, key length, series. */
+export const ALIAS_BYTES = 24;
+
+/** A label pair (one name with one value). */
+export const PAIR = {
+  hash: 0,
+  name: 4,
+  value: 8,
+  valueLength: 12,
+  firstBlock: 16,
+  lastBlock: 20,
+  /** Published: how many series of the list may be read. */
+  count: 24,
+  /** Number of the next pair of the same name, plus one. */
+  next: 28,
+  bytes: 32,
+} as const;
+
+/** A label name. */
+export const NAME = {
+  text: 0,
+  length: 4,
+  /** Number of the first pair, plus one. */
+  first: 8,
+  last: 12,
+  /** Published: how many pairs of the chain may be read. */
+  count: 16,
+  bytes: 32,
+} as const;
+
+/** A block of postings: next block, capacity, entries used (the writer's), then series indexes, ascending. */
+export const POSTINGS = { next: 0, capacity: 4, used: 8, header: 12 } as const;
+
+/** Answers of the kernel's stage. */
+export const STAGE = { done: 0, miss: 1, malformed: 2, irregular: 3, full: 4 } as const;
+
+/** Slabs of fixed-size records: a table of so many slab addresses, each of so many records. */
+export const SLAB = { count: 4096, shift: 12, mask: 4095 } as const;

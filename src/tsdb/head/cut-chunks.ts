@@ -1,0 +1,104 @@
+/**
+ * Moves cut chunks from the arena to chunks_head/ files. A chunk whose file cannot be written stays in memory, where
+ * it is read from as before, and is tried again with the next ones.
+ */
+import { errorText } from '../../lib/errors.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { ChunkPlace, HeadChunkWriter } from '../chunks/head-chunk-writer.ts';
+import type { ArenaIngest } from './arena-ingest.ts';
+import { CUT_BYTES, H, HEADER, META, S } from './arena-layout.ts';
+
+/** A cut chunk that still lies in an arena. */
+interface PendingChunk {
+  readonly ingest: ArenaIngest;
+  readonly series: number;
+  readonly meta: number;
+}
+
+/** Collects cut chunks and writes them. */
+export class CutChunks {
+  readonly #writer: HeadChunkWriter | undefined;
+  readonly #log: Logger;
+  #pending: PendingChunk[] = [];
+  #failing = false;
+
+  /** Without a writer, chunks stay in memory: the head is read-only. */
+  constructor(writer: HeadChunkWriter | undefined, log: Logger) {
+    this.#writer = writer;
+    this.#log = log;
+  }
+
+  /** How many chunks wait for a file. */
+  get pendingCount(): number {
+    return this.#pending.length;
+  }
+
+  /** Empties the cut list of an arena. */
+  collect(ingest: ArenaIngest): void {
+    const { arena } = ingest;
+    const count = arena.header(H.cutCount);
+    const list = arena.header(H.cut);
+    for (let i = 0; i < count; i++) {
+      const series = arena.get(list + i * CUT_BYTES);
+      const meta = arena.get(list + i * CUT_BYTES + 4);
+      this.#pending.push({ ingest, series, meta });
+    }
+    arena.setHeader(H.cutCount, 0);
+  }
+
+  /** Takes over what another collector has pending. */
+  adopt(other: CutChunks): void {
+    this.#pending = other.#pending.concat(this.#pending);
+    other.#pending = [];
+  }
+
+  /** Writes everything collected. Never throws: chunks_head/ is a cache of the WAL. */
+  write(): void {
+    const writer = this.#writer;
+    if (writer === undefined || this.#pending.length === 0) return;
+    const batch = this.#pending;
+    const places: ChunkPlace[] = [];
+    try {
+      for (const { ingest, series, meta } of batch) {
+        const { arena } = ingest;
+        const at = arena.get(meta + META.offset);
+        const data = arena.u8.subarray(at, at + arena.get(meta + META.length));
+        const ref = arena.getI64(series + S.ref);
+        const mint = arena.getI64(meta + META.mint);
+        places.push(writer.add(ref, mint, arena.getI64(meta + META.maxt), data));
+      }
+      writer.flush();
+    } catch (thrown) {
+      if (!this.#failing) {
+        this.#log.error('cut chunks stay in memory: chunks_head cannot be written', {
+          chunks: batch.length,
+          err: errorText(thrown),
+        });
+      }
+      this.#failing = true;
+      return;
+    }
+    if (this.#failing) this.#log.info('chunks_head can be written again');
+    this.#failing = false;
+    this.#pending = [];
+    for (const [i, chunk] of batch.entries()) moveToFile(chunk, places[i] as ChunkPlace);
+  }
+
+  /** Writes what is left and closes the file. */
+  close(): void {
+    this.write();
+    this.#writer?.close();
+  }
+}
+
+/** Points a meta to its file and gives the buffer back; the generation tells readers to look again. */
+function moveToFile({ ingest, series, meta }: PendingChunk, place: ChunkPlace): void {
+  const { arena } = ingest;
+  const buffer = arena.get(meta + META.offset);
+  const generation = (series + S.generation) >>> 2;
+  Atomics.add(arena.i32, generation, 1);
+  arena.set(meta + META.file, place.file);
+  arena.set(meta + META.offset, place.offset);
+  Atomics.add(arena.i32, generation, 1);
+  ingest.kernel.freeBuffer(HEADER, buffer, arena.u8[meta + META.sizeClass] as number);
+}
