@@ -10,7 +10,7 @@ export interface XorOutput {
   readonly halves: Uint32Array;
 }
 
-/** Bits of a chunk from a position on; reading past the end gives zeros and sets `over`. */
+/** Bits of a chunk from a position on; reading past the end sets `over`. */
 class BitReader {
   readonly #bytes: Uint8Array;
   readonly #end: number;
@@ -26,19 +26,19 @@ class BitReader {
     return this.pos > this.#end;
   }
 
-  /** Reads n <= 32 bits as an unsigned number. */
+  /** Reads 1 <= n <= 32 bits as an unsigned number. Behind the end of the array there are zeros. */
   bits(n: number): number {
-    let value = 0;
-    for (let left = n; left > 0;) {
-      const byte = this.pos < this.#end ? (this.#bytes[this.pos >>> 3] as number) : 0;
-      const free = 8 - (this.pos & 7);
-      const take = Math.min(free, left);
-      const part = (byte >>> (free - take)) & ((1 << take) - 1);
-      value = value * 2 ** take + part;
-      this.pos += take;
-      left -= take;
-    }
-    return value;
+    const bytes = this.#bytes;
+    const i = this.pos >>> 3;
+    const shift = this.pos & 7;
+    this.pos += n;
+    const word =
+      ((bytes[i] as number) << 24) |
+      ((bytes[i + 1] as number) << 16) |
+      ((bytes[i + 2] as number) << 8) |
+      (bytes[i + 3] as number);
+    const window = shift === 0 ? word : (word << shift) | ((bytes[i + 4] as number) >>> (8 - shift));
+    return window >>> (32 - n);
   }
 
   /** Reads a byte-aligned unsigned varint; NaN when it does not end. Exact below 2^53. */
