@@ -43,7 +43,7 @@ function measure(chunks: readonly Uint8Array[], twin: boolean): number {
   const scratch = new XorScratch({ twin });
   const rounds: number[] = [];
   // The first rounds let the engine compile; what follows is steady.
-  for (let round = 0; round < 12; round++) {
+  for (let pass = 0; pass < 12; pass++) {
     const begun = performance.now();
     for (const [i, chunk] of chunks.entries()) {
       // A series of 48 chunks: its columns stay in the second-level cache, as in a query.

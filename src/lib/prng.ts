@@ -28,12 +28,12 @@ export class Random {
   }
 
   /** Shuffles an array in place. */
-  shuffle<T>(items: T[] | Uint32Array): void {
-    const list = items as T[];
+  shuffle(items: unknown[] | Uint32Array): void {
+    const list = items as unknown[];
     for (let i = list.length - 1; i > 0; i--) {
       const j = this.below(i + 1);
-      const x = list[i] as T;
-      list[i] = list[j] as T;
+      const x = list[i];
+      list[i] = list[j];
       list[j] = x;
     }
   }

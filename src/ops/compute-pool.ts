@@ -127,7 +127,8 @@ export class ComputePool {
     for (const worker of this.#shared) {
       if (best === undefined || worker.running < best.running) best = worker;
     }
-    if (best !== undefined && (best.running === 0 || this.#shared.length >= this.#size)) return best;
+    if (best !== undefined && (best.running === 0 || this.#shared.length >= this.#size))
+      return best;
     const fresh = this.#start(`compute-${this.#shared.length}`, (reason) => {
       this.#options.log.error('compute worker died, its queries failed', { reason });
       const at = this.#shared.indexOf(fresh);
@@ -162,7 +163,10 @@ interface PoolCallbacks {
 class PoolWorker {
   readonly #worker: Worker;
   readonly #callbacks: PoolCallbacks;
-  readonly #pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  readonly #pending = new Map<
+    number,
+    { resolve(value: unknown): void; reject(error: Error): void }
+  >();
   #problem = '';
 
   constructor(url: URL, init: WorkerInit, callbacks: PoolCallbacks) {

@@ -24,7 +24,13 @@ export type WorkerMessage =
       readonly fields: Record<string, LogValue>;
     }
   /** A task asks for a task of another worker; the answer comes as an `answer`. */
-  | { readonly kind: 'ask'; readonly id: number; readonly task: string; readonly payload: unknown; readonly slot: number };
+  | {
+      readonly kind: 'ask';
+      readonly id: number;
+      readonly task: string;
+      readonly payload: unknown;
+      readonly slot: number;
+    };
 
 /** Pool to worker: the outcome of an `ask`. */
 export type AnswerMessage =

@@ -21,7 +21,9 @@ export interface TaskContext {
 export type Task = (payload: never, context: TaskContext) => unknown;
 
 /** Starts serving. Returns what the pool started this worker with, and its logger. */
-export function serveTasks(makeTasks: (init: WorkerInit, log: Logger) => Record<string, Task>): void {
+export function serveTasks(
+  makeTasks: (init: WorkerInit, log: Logger) => Record<string, Task>,
+): void {
   const port = must(parentPort, 'serveTasks outside a worker');
   const init = workerData as WorkerInit;
   new WorkerRuntime(port, init).serve(makeTasks);
@@ -31,7 +33,10 @@ class WorkerRuntime {
   readonly #port: NonNullable<typeof parentPort>;
   readonly #init: WorkerInit;
   readonly #cancelFlags: Int32Array;
-  readonly #asked = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  readonly #asked = new Map<
+    number,
+    { resolve(value: unknown): void; reject(error: unknown): void }
+  >();
   #nextAsk = 1;
 
   constructor(port: NonNullable<typeof parentPort>, init: WorkerInit) {

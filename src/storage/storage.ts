@@ -73,6 +73,8 @@ export interface SeriesSet {
    * counts from 0. Labels need not be available there: only samples are.
    */
   share(from: number, to: number): SharedSeries;
+  /** The same for series picked by index, in the order given. */
+  sharePicked(indexes: readonly number[]): SharedSeries;
   /** Releases what the select holds. */
   close(): void;
 }

@@ -38,14 +38,18 @@ function close({ db, reader }: Opened): void {
 
 type Rows = Record<string, [number, number][]>;
 
-async function readAll(reader: HeadReader, matcher = new Matcher('=~', '__name__', '.+')): Promise<Rows> {
+async function readAll(
+  reader: HeadReader,
+  matcher = new Matcher('=~', '__name__', '.+'),
+): Promise<Rows> {
   const set = await reader.select({ matchers: [matcher], mint: -1e15, maxt: 1e15 });
   const columns = new FloatColumns();
   const rows: Rows = {};
   for (let i = 0; i < set.count; i++) {
     set.readFloats(i, columns, false);
     const samples: [number, number][] = [];
-    for (let k = 0; k < columns.length; k++) samples.push([columns.t[k] as number, columns.v[k] as number]);
+    for (let k = 0; k < columns.length; k++)
+      samples.push([columns.t[k] as number, columns.v[k] as number]);
     rows[set.labels(i).toString()] = samples;
   }
   set.close();
@@ -94,13 +98,28 @@ test('db: labels in any order, empty labels and labels in two pieces are one ser
   using directory = temporaryDirectory();
   const opened = open(directory.path, 2);
   const spellings: [string, string][][] = [
-    [['__name__', 'm'], ['a', '1'], ['b', '2']],
-    [['b', '2'], ['__name__', 'm'], ['a', '1']],
-    [['a', '1'], ['c', ''], ['b', '2'], ['__name__', 'm']],
+    [
+      ['__name__', 'm'],
+      ['a', '1'],
+      ['b', '2'],
+    ],
+    [
+      ['b', '2'],
+      ['__name__', 'm'],
+      ['a', '1'],
+    ],
+    [
+      ['a', '1'],
+      ['c', ''],
+      ['b', '2'],
+      ['__name__', 'm'],
+    ],
   ];
   for (let t = 0; t < 30; t++) {
     const labels = spellings[t % 3] as [string, string][];
-    const request = encodeWriteRequest([{ labels, samples: [[t, t]] }], { splitLabels: t % 5 === 4 });
+    const request = encodeWriteRequest([{ labels, samples: [[t, t]] }], {
+      splitLabels: t % 5 === 4,
+    });
     equal((await opened.db.writeDecoded(request)).accepted, 1, `t=${t}`);
   }
   const rows = await readAll(opened.reader);
@@ -121,13 +140,31 @@ test('db: order and duplicates are judged as Prometheus does, and the good sampl
   await f([[10, 1]], '0 1 0 0');
   await f([[10, 2]], '0 0 0 1');
   await f([[9, 1]], '0 0 1 0');
-  await f([[11, NaN], [11, NaN], [12, 5], [11, 5], [13, -0], [13, 0]], '3 1 1 1');
+  await f(
+    [
+      [11, NaN],
+      [11, NaN],
+      [12, 5],
+      [11, 5],
+      [13, -0],
+      [13, 0],
+    ],
+    '3 1 1 1',
+  );
   close(opened);
   opened = open(directory.path);
   await f([[13, -0]], '0 1 0 0');
   await f([[13, 0]], '0 0 0 1');
   await f([[14, 0]], '1 0 0 0');
-  deepEqual(await readAll(opened.reader), { m: [[10, 1], [11, NaN], [12, 5], [13, -0], [14, 0]] });
+  deepEqual(await readAll(opened.reader), {
+    m: [
+      [10, 1],
+      [11, NaN],
+      [12, 5],
+      [13, -0],
+      [14, 0],
+    ],
+  });
   close(opened);
 });
 
@@ -143,9 +180,28 @@ test('db: refused labels leave the others alone', async () => {
     match(counts.firstProblem, problem);
   };
   await f([['a', 'b']], /invalid labels: no metric name/);
-  await f([['__name__', 'm'], ['', 'b']], /empty label name/);
-  await f([['__name__', 'm'], ['a', '1'], ['a', '2']], /duplicate label name "a"/);
-  await f([['__name__', 'm'], ['a', new Uint8Array([0x61, 0xff])]], /value of label "a" is not UTF-8/);
+  await f(
+    [
+      ['__name__', 'm'],
+      ['', 'b'],
+    ],
+    /empty label name/,
+  );
+  await f(
+    [
+      ['__name__', 'm'],
+      ['a', '1'],
+      ['a', '2'],
+    ],
+    /duplicate label name "a"/,
+  );
+  await f(
+    [
+      ['__name__', 'm'],
+      ['a', new Uint8Array([0x61, 0xff])],
+    ],
+    /value of label "a" is not UTF-8/,
+  );
   deepEqual(Object.keys(await readAll(opened.reader)), ['good']);
   close(opened);
 });
@@ -159,7 +215,11 @@ test('db: malformed bodies are refused whole, with an offset', async () => {
     // A cut between two series is a whole request of one.
     const first = encodeWriteRequest([series('a', [1, 1])]).length;
     if (cut === first) continue;
-    await rejects(opened.db.writeDecoded(torn), /not a prometheus.WriteRequest at byte \d+ of \d+/, `${cut}`);
+    await rejects(
+      opened.db.writeDecoded(torn),
+      /not a prometheus.WriteRequest at byte \d+ of \d+/,
+      `${cut}`,
+    );
   }
   await rejects(opened.db.write(new Uint8Array([0xff]), 1000), /snappy: corrupt input/);
   await rejects(opened.db.write(new Uint8Array([0xff, 0xff, 0xff, 0x7f]), 1000), /exceeds 1000/);
@@ -179,21 +239,42 @@ test('db: matchers and label listings', async () => {
   using directory = temporaryDirectory();
   const opened = open(directory.path, 2);
   const labelSets: [string, string][][] = [
-    [['__name__', 'a'], ['job', 'x']],
-    [['__name__', 'a'], ['job', 'y'], ['zone', 'é']],
-    [['__name__', 'b'], ['job', 'x']],
+    [
+      ['__name__', 'a'],
+      ['job', 'x'],
+    ],
+    [
+      ['__name__', 'a'],
+      ['job', 'y'],
+      ['zone', 'é'],
+    ],
+    [
+      ['__name__', 'b'],
+      ['job', 'x'],
+    ],
     [['__name__', 'b']],
   ];
-  await opened.db.writeDecoded(encodeWriteRequest(labelSets.map((labels) => ({ labels, samples: [[5, 1]] }))));
+  await opened.db.writeDecoded(
+    encodeWriteRequest(labelSets.map((labels) => ({ labels, samples: [[5, 1]] }))),
+  );
   const f = async (matchers: Matcher[], want: string[]): Promise<void> => {
     const set = await opened.reader.select({ matchers, mint: 0, maxt: 10 });
-    deepEqual(Array.from({ length: set.count }, (_, i) => set.labels(i).toString()), want);
+    deepEqual(
+      Array.from({ length: set.count }, (_, i) => set.labels(i).toString()),
+      want,
+    );
   };
   await f([new Matcher('=', '__name__', 'a')], ['a{job="x"}', 'a{job="y", zone="é"}']);
   await f([new Matcher('=~', '__name__', 'a|b'), new Matcher('=', 'job', '')], ['b']);
-  await f([new Matcher('=~', 'job', '.+'), new Matcher('!=', 'zone', 'é')], ['a{job="x"}', 'b{job="x"}']);
+  await f(
+    [new Matcher('=~', 'job', '.+'), new Matcher('!=', 'zone', 'é')],
+    ['a{job="x"}', 'b{job="x"}'],
+  );
   await f([new Matcher('!~', 'job', 'x|')], ['a{job="y", zone="é"}']);
-  await f([new Matcher('=~', 'zone', 'é?'), new Matcher('=', '__name__', 'a')], ['a{job="x"}', 'a{job="y", zone="é"}']);
+  await f(
+    [new Matcher('=~', 'zone', 'é?'), new Matcher('=', '__name__', 'a')],
+    ['a{job="x"}', 'a{job="y", zone="é"}'],
+  );
   await f([new Matcher('=', '__name__', 'none')], []);
   const everything = { mint: -1e15, maxt: 1e15 };
   deepEqual(await opened.reader.labelNames([], everything), ['__name__', 'job', 'zone']);

@@ -151,10 +151,15 @@ function truncate(files: FileLayer, path: string, size: number): void {
 
 /** Why a directory must not be written to by this version, as the end of a sentence; '' when it may be. */
 function describeUnsupported(directory: string, replay: ReplayReport): string {
-  const found = [...replay.unsupported].map(([what, count]) => `${what} (${count} records or chunks)`);
+  const found = [...replay.unsupported].map(
+    ([what, count]) => `${what} (${count} records or chunks)`,
+  );
   const blocks = readdirSync(directory).filter((name) => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(name));
   if (blocks.length > 0) found.push(`blocks (${blocks.length}, whose samples are not served)`);
-  if (existsSync(join(directory, 'wal')) && segmentIndexes(join(directory, 'wal')).some((i) => i > 99_999_999)) {
+  if (
+    existsSync(join(directory, 'wal')) &&
+    segmentIndexes(join(directory, 'wal')).some((i) => i > 99_999_999)
+  ) {
     found.push('WAL segments beyond 99999999');
   }
   if (found.length === 0) return '';
@@ -167,11 +172,15 @@ function decompress(body: Uint8Array, maxBytes: number): Uint8Array {
   try {
     size = readUvarint({ bytes: body, pos: 0, end: Math.min(body.length, 5) });
   } catch (thrown) {
-    if (thrown instanceof ShortBytesError) throw new CodedError('bad_data', 'snappy: corrupt input');
+    if (thrown instanceof ShortBytesError)
+      throw new CodedError('bad_data', 'snappy: corrupt input');
     throw thrown;
   }
   if (size > maxBytes) {
-    throw new CodedError('too_large', `write request of ${size} bytes decompressed exceeds ${maxBytes}`);
+    throw new CodedError(
+      'too_large',
+      `write request of ${size} bytes decompressed exceeds ${maxBytes}`,
+    );
   }
   try {
     const out = uncompressSync(body, { asBuffer: true, copyOutputData: true });

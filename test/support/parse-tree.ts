@@ -1,5 +1,6 @@
 /** Syntax trees in the JSON shape of Prometheus' /api/v1/parse_query. */
-import { printFloat } from '../../src/promql/parse/print.ts';
+import { unreachable } from '../../src/lib/assert.ts';
+import { printFloat } from '../../src/promql/parse/go-float.ts';
 import type {
   DurationOperand,
   Expr,
@@ -77,6 +78,8 @@ export function parseTree(expr: Expr): unknown {
         bool: expr.returnBool,
       };
     }
+    default:
+      return unreachable(expr);
   }
 }
 

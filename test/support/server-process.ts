@@ -54,7 +54,8 @@ export class ServerProcess {
     void this.ended.then((code) => (over = code));
     const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
-      if (over !== undefined) throw new Error(`ended with ${over} before it was ready:\n${this.output}`);
+      if (over !== undefined)
+        throw new Error(`ended with ${over} before it was ready:\n${this.output}`);
       if (await answersOk(url)) return;
       await sleep(20);
     }

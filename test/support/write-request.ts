@@ -14,7 +14,9 @@ export function encodeWriteRequest(
 ): Buffer {
   return Buffer.concat(
     series.map(({ labels, samples }) => {
-      const labelFields = labels.map(([name, value]) => field(1, Buffer.concat([field(1, name), field(2, value)])));
+      const labelFields = labels.map(([name, value]) =>
+        field(1, Buffer.concat([field(1, name), field(2, value)])),
+      );
       const sampleFields = samples.map(([t, v]) => field(2, sample(t, v)));
       const fields =
         options.splitLabels === true

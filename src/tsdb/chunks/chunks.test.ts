@@ -1,5 +1,12 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { appendFileSync, closeSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemFiles } from '../../lib/file-layer.ts';
@@ -39,12 +46,18 @@ test('head chunks: entries come back with their places, over several files', () 
     const got: HeadChunkEntry[] = [];
     const scan = scanHeadChunkFile(directory.path, file, (entry) => got.push(entry));
     equal(scan.problem, undefined);
-    deepEqual(got, want.filter((w) => w.file === file).map((w) => w.entry));
+    deepEqual(
+      got,
+      want.filter((w) => w.file === file).map((w) => w.entry),
+    );
   }
   const first = want[0];
   ok(first !== undefined);
   const bytes = readFileSync(join(directory.path, '000001'));
-  deepEqual(new Uint8Array(bytes.subarray(first.entry.offset, first.entry.offset + first.entry.length)), first.data);
+  deepEqual(
+    new Uint8Array(bytes.subarray(first.entry.offset, first.entry.offset + first.entry.length)),
+    first.data,
+  );
 });
 
 test('head chunks: a torn end and a preallocated end are told apart', () => {

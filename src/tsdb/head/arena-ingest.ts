@@ -10,7 +10,18 @@ import { decodeUtf8 } from '../../lib/utf8.ts';
 import { readUvarint } from '../../lib/varint.ts';
 import type { ByteCursor } from '../../lib/varint.ts';
 import type { ArenaWriter } from './arena.ts';
-import { H, HEADER, META, META_BLOCK, PAIR, S, STAGED_BYTES, STAGE, CUT_BYTES, NAME } from './arena-layout.ts';
+import {
+  H,
+  HEADER,
+  META,
+  META_BLOCK,
+  PAIR,
+  S,
+  STAGED_BYTES,
+  STAGE,
+  CUT_BYTES,
+  NAME,
+} from './arena-layout.ts';
 import { SeriesWriter } from './series-writer.ts';
 import { parseLabels, splitTimeSeries } from './write-request.ts';
 import type { TimeSeriesParts } from './write-request.ts';
@@ -128,7 +139,8 @@ export class ArenaIngest {
     arena.setHeader(H.epoch, (arena.header(H.epoch) + 1) >>> 0 || 1);
     arena.setHeader(H.stagedCount, 0);
     arena.setHeader(H.recordLength, 0);
-    for (let field: number = H.accepted; field <= H.timeseries; field += 4) arena.setHeader(field, 0);
+    for (let field: number = H.accepted; field <= H.timeseries; field += 4)
+      arena.setHeader(field, 0);
     arena.setHeader(H.rejectKind, 0);
   }
 
@@ -162,14 +174,17 @@ export class ArenaIngest {
   /** The labels of a series as text, for messages. */
   describe(series: number): string {
     const { arena } = this;
-    const text = (at: number, length: number): string => decodeUtf8(arena.u8.subarray(at, at + length));
+    const text = (at: number, length: number): string =>
+      decodeUtf8(arena.u8.subarray(at, at + length));
     const parts: string[] = [];
     for (let i = 0; i < arena.get(series + S.pairCount); i++) {
       const number = arena.get(arena.get(series + S.pairs) + i * 4);
       const pair = arena.record(arena.header(H.pairSlabs), PAIR.bytes, number);
       const name = arena.record(arena.header(H.nameSlabs), NAME.bytes, arena.get(pair + PAIR.name));
       const value = text(arena.get(pair + PAIR.value), arena.get(pair + PAIR.valueLength));
-      parts.push(`${text(arena.get(name + NAME.text), arena.get(name + NAME.length))}=${JSON.stringify(value)}`);
+      parts.push(
+        `${text(arena.get(name + NAME.text), arena.get(name + NAME.length))}=${JSON.stringify(value)}`,
+      );
     }
     return `{${parts.join(', ')}}`;
   }
@@ -192,7 +207,8 @@ export class ArenaIngest {
     // staged the slow way every time.
     const message = this.#messageAt(from);
     const parts = splitTimeSeries(arena.u8.slice(message.start, message.end));
-    if (found !== undefined && parts !== undefined) found.owner.#stageParts(found.series, parts, counts);
+    if (found !== undefined && parts !== undefined)
+      found.owner.#stageParts(found.series, parts, counts);
     return message.end - arena.header(H.body);
   }
 
@@ -219,7 +235,8 @@ export class ArenaIngest {
     const { peer, count } = this.#options;
     const owner = peer(this.series.arenaOf(parsed.labels, count));
     const known = owner.series.find(parsed.labels);
-    const series = known === 0 ? owner.series.create(newSeries(parsed.labels), parsed.labels) : known;
+    const series =
+      known === 0 ? owner.series.create(newSeries(parsed.labels), parsed.labels) : known;
     return { owner, series };
   }
 
@@ -240,7 +257,11 @@ export class ArenaIngest {
   /** The content of the TimeSeries field that begins at an offset of the body, as addresses. */
   #messageAt(offset: number): { start: number; end: number } {
     const body = this.arena.header(H.body);
-    const cursor: ByteCursor = { bytes: this.arena.u8, pos: body + offset + 1, end: body + offset + 11 };
+    const cursor: ByteCursor = {
+      bytes: this.arena.u8,
+      pos: body + offset + 1,
+      end: body + offset + 11,
+    };
     const length = readUvarint(cursor);
     return { start: cursor.pos, end: cursor.pos + length };
   }
@@ -288,7 +309,11 @@ export class ArenaIngest {
     const have = arena.header(H.stagedCapacity);
     // A sample takes at least two bytes of the message.
     const need = staged + Math.ceil(messageBytes / 2) + 2;
-    if (need <= have && arena.header(H.recordLength) + need * RECORD_BYTES_PER_SAMPLE <= arena.header(H.recordCapacity)) {
+    if (
+      need <= have &&
+      arena.header(H.recordLength) + need * RECORD_BYTES_PER_SAMPLE <=
+        arena.header(H.recordCapacity)
+    ) {
       return;
     }
     if (need > STAGED_MAX) {
@@ -296,11 +321,19 @@ export class ArenaIngest {
     }
     let capacity = have;
     while (capacity < need * 2) capacity *= 2;
-    const old = { staged: arena.header(H.staged), record: arena.header(H.record), cut: arena.header(H.cut) };
+    const old = {
+      staged: arena.header(H.staged),
+      record: arena.header(H.record),
+      cut: arena.header(H.cut),
+    };
     const recordBytes = arena.header(H.recordCapacity);
     this.#allocBuffers(capacity);
     arena.u8.copyWithin(arena.header(H.staged), old.staged, old.staged + staged * STAGED_BYTES);
-    arena.u8.copyWithin(arena.header(H.record), old.record, old.record + arena.header(H.recordLength));
+    arena.u8.copyWithin(
+      arena.header(H.record),
+      old.record,
+      old.record + arena.header(H.recordLength),
+    );
     arena.freeRegion(old.staged, have * STAGED_BYTES);
     arena.freeRegion(old.record, recordBytes);
     arena.freeRegion(old.cut, have * CUT_BYTES);

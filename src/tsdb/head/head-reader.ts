@@ -60,7 +60,8 @@ export class HeadReader implements Queryable {
       const view = this.#views[arena] as ArenaView;
       for (const index of postings) {
         const address = view.record(view.header(H.seriesSlabs), S.bytes, index);
-        if (mayHold(view, address, request)) found.push({ arena, address, labels: this.#labels(arena, address) });
+        if (mayHold(view, address, request))
+          found.push({ arena, address, labels: this.#labels(arena, address) });
       }
     }
     found.sort(compareFound);
@@ -78,7 +79,9 @@ export class HeadReader implements Queryable {
     range: TimeRange,
   ): Promise<string[]> {
     const names = new Set<string>();
-    this.#eachPair(matcherSets, range, (arena, pair) => names.add((this.#postings[arena] as PostingsReader).name(pair)));
+    this.#eachPair(matcherSets, range, (arena, pair) =>
+      names.add((this.#postings[arena] as PostingsReader).name(pair)),
+    );
     return [...names].sort(compareUtf8);
   }
 
@@ -113,14 +116,17 @@ export class HeadReader implements Queryable {
     range: TimeRange,
     visit: (arena: number, pair: number) => void,
   ): void {
-    for (const [arena, postings] of this.#selectAll(matcherSets.length === 0 ? [[]] : matcherSets)) {
+    for (const [arena, postings] of this.#selectAll(
+      matcherSets.length === 0 ? [[]] : matcherSets,
+    )) {
       const view = this.#views[arena] as ArenaView;
       const seen = new Set<number>();
       for (const index of postings) {
         const address = view.record(view.header(H.seriesSlabs), S.bytes, index);
         if (!mayHold(view, address, range)) continue;
         const pairs = view.get(address + S.pairs) >>> 2;
-        for (let i = 0; i < view.get(address + S.pairCount); i++) seen.add(view.u32[pairs + i] as number);
+        for (let i = 0; i < view.get(address + S.pairCount); i++)
+          seen.add(view.u32[pairs + i] as number);
       }
       for (const pair of seen) visit(arena, pair);
     }
@@ -220,7 +226,8 @@ class ChunkSource implements PagedFiles {
   /** Reads a chunk to {@link bytes}. @throws CorruptionError when the file ends early. */
   read(sequence: number, offset: number, length: number): void {
     const file = this.#handle.number * FILES_PER_HEAD + sequence;
-    if (length <= this.bytes.length && this.#cache.read(this, file, offset, length, this.bytes)) return;
+    if (length <= this.bytes.length && this.#cache.read(this, file, offset, length, this.bytes))
+      return;
     throw new CorruptionError('head chunk lies outside its file', this.path(sequence), offset);
   }
 
@@ -262,7 +269,7 @@ class HeadSeriesSet implements SeriesSet {
 
   sampleCountMax(i: number): number {
     const { arena, address } = this.#series(i);
-    this.#snapshot.take(this.#views[arena] as ArenaView, address, this.#range);
+    this.#snapshot.take(this.#views[arena] as ArenaView, address, this.#range, false);
     return this.#snapshot.sampleCount;
   }
 
@@ -274,7 +281,7 @@ class HeadSeriesSet implements SeriesSet {
     const { arena, address } = this.#series(i);
     const { scratch } = this.#source;
     const snapshot = this.#snapshot;
-    snapshot.take(this.#views[arena] as ArenaView, address, this.#range);
+    snapshot.take(this.#views[arena] as ArenaView, address, this.#range, true);
     scratch.clear();
     for (let k = 0; k < snapshot.chunkCount; k++) {
       const at = k * CHUNK_WORDS;
@@ -296,7 +303,14 @@ class HeadSeriesSet implements SeriesSet {
   }
 
   share(from: number, to: number): SharedSeries {
-    const part = this.#found.slice(from, to);
+    return this.#share(this.#found.slice(from, to));
+  }
+
+  sharePicked(indexes: readonly number[]): SharedSeries {
+    return this.#share(indexes.map((i) => this.#series(i)));
+  }
+
+  #share(part: readonly FoundSeries[]): SharedSeries {
     const payload: SharedHeadSeries = {
       arenas: Uint8Array.from(part, (series) => series.arena),
       addresses: Float64Array.from(part, (series) => series.address),
@@ -324,9 +338,14 @@ class SeriesSnapshot {
   /** Chunk bytes that lay in the arena. */
   bytes = new Uint8Array(4096);
   #used = 0;
+  #withBytes = true;
 
-  /** Copies what a series holds in a range; begins again when the writer moved something meanwhile. */
-  take(view: ArenaView, address: number, range: TimeRange): void {
+  /**
+   * Copies what a series holds in a range, the bytes of chunks in the arena only `withBytes`; begins again when the
+   * writer moved something meanwhile.
+   */
+  take(view: ArenaView, address: number, range: TimeRange, withBytes: boolean): void {
+    this.#withBytes = withBytes;
     const generation = (address + S.generation) >>> 2;
     for (;;) {
       const before = Atomics.load(view.i32, generation);
@@ -389,6 +408,7 @@ class SeriesSnapshot {
   /** Copies bytes out of the arena; answers where they are. */
   #keep(view: ArenaView, from: number, length: number): number {
     const at = this.#used;
+    if (!this.#withBytes) return at;
     // While the writer moves things, a length read here can be nonsense: it is bounded before it is believed.
     const size = Math.min(length, 2048);
     if (at + size > this.bytes.length) {

@@ -129,7 +129,11 @@ export class PostingsReader implements IndexView {
     const count = Atomics.load(arena.i32, (at + PAIR.count) >>> 2);
     const out = new Uint32Array(count);
     let n = 0;
-    for (let block = arena.get(at + PAIR.firstBlock); n < count; block = arena.get(block + POSTINGS.next)) {
+    for (
+      let block = arena.get(at + PAIR.firstBlock);
+      n < count;
+      block = arena.get(block + POSTINGS.next)
+    ) {
       const take = Math.min(count - n, arena.get(block + POSTINGS.capacity));
       const from = (block + POSTINGS.header) >>> 2;
       out.set(arena.u32.subarray(from, from + take), n);

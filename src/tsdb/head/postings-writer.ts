@@ -17,7 +17,8 @@ export class PostingsWriter {
 
   constructor(arena: ArenaWriter) {
     this.#arena = arena;
-    for (const field of [H.pairSlabs, H.nameSlabs]) arena.setHeader(field, arena.alloc(SLAB.count * 4));
+    for (const field of [H.pairSlabs, H.nameSlabs])
+      arena.setHeader(field, arena.alloc(SLAB.count * 4));
     arena.setHeader(H.pairTable, this.#newTable(1024));
   }
 

@@ -70,7 +70,8 @@ class Replay {
     // With several arenas each counts the refs of the others as unknown.
     const { arenas } = this.#head;
     const unknown = arenas.length > 1 ? 0 : (arenas[0] as ArenaIngest).arena.header(H.unknownRefs);
-    if (unknown > 0) this.#log.warn('samples without a series record were left out', { samples: unknown });
+    if (unknown > 0)
+      this.#log.warn('samples without a series record were left out', { samples: unknown });
     for (const { arena } of this.#head.arenas) {
       arena.freeRegion(arena.header(H.refTable), this.#refCapacity * 8);
     }
@@ -150,7 +151,8 @@ class Replay {
   #onRecord(record: Uint8Array, directory: string, index: number): void {
     const type = record[0] ?? 0;
     if (type === RECORD.series) this.#onSeriesRecord(record, `${directory}, segment ${index}`);
-    else if (type === RECORD.samples) this.#onSamplesRecord(record, `${directory}, segment ${index}`);
+    else if (type === RECORD.samples)
+      this.#onSamplesRecord(record, `${directory}, segment ${index}`);
     else if (type === RECORD.metadata || type === RECORD.mmapMarkers) return;
     else this.#found(RECORD_NAMES[type] ?? `WAL records of type ${type}`);
   }
@@ -170,7 +172,10 @@ class Replay {
     const owner = arenas[first.series.arenaOf(labels, arenas.length)] as ArenaIngest;
     this.#head.reserveRef(ref);
     if (ref > 0xfffffffe) {
-      throw new CodedError('not_implemented', `series ref ${ref} is above 2^32, which is not implemented yet`);
+      throw new CodedError(
+        'not_implemented',
+        `series ref ${ref} is above 2^32, which is not implemented yet`,
+      );
     }
     let series = owner.series.find(labels);
     if (series === 0) series = owner.series.create(ref, labels);

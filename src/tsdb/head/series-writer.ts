@@ -83,7 +83,11 @@ export class SeriesWriter {
     arena.set(at + S.pairs, pairs);
     arena.set(at + S.pairCount, labels.length / 2);
     for (let i = 0; i < labels.length; i += 2) {
-      const number = this.#postings.add(labels[i] as Uint8Array, labels[i + 1] as Uint8Array, index);
+      const number = this.#postings.add(
+        labels[i] as Uint8Array,
+        labels[i + 1] as Uint8Array,
+        index,
+      );
       arena.set(pairs + i * 2, number);
     }
     arena.publish(H.seriesCount, index + 1);
@@ -124,7 +128,8 @@ export class SeriesWriter {
       const name = labels[i] as Uint8Array;
       const value = labels[i + 1] as Uint8Array;
       u8[at++] = 0x0a;
-      const body = 2 + sizeUvarint(name.length) + name.length + sizeUvarint(value.length) + value.length;
+      const body =
+        2 + sizeUvarint(name.length) + name.length + sizeUvarint(value.length) + value.length;
       at = writeUvarint(u8, at, body);
       u8[at++] = 0x0a;
       at = writeUvarint(u8, at, name.length);

@@ -24,7 +24,8 @@ export function selectPostings(index: IndexView, matchers: readonly Matcher[]): 
   const excluded: Postings[] = [];
   for (const matcher of matchers) {
     if (matcher.matchesEmpty) {
-      if (!(matcher.type === '=~' && matcher.value === '.*')) excluded.push(notMatching(index, matcher));
+      if (!(matcher.type === '=~' && matcher.value === '.*'))
+        excluded.push(notMatching(index, matcher));
       continue;
     }
     const found = matching(index, matcher);

@@ -39,7 +39,7 @@ export class GroupCommit {
           this.#wal.sync();
           resolve();
         } catch (thrown) {
-          reject(thrown as Error);
+          reject(thrown);
         }
       };
       // setImmediate runs after the messages that have arrived: those writes share this fsync.

@@ -35,7 +35,10 @@ function randomRecords(seed: number, count: number, sizeMax: number): Buffer[] {
   });
 }
 
-function writer(directory: string, options: { files?: FileLayer; segmentBytes?: number } = {}): WalWriter {
+function writer(
+  directory: string,
+  options: { files?: FileLayer; segmentBytes?: number } = {},
+): WalWriter {
   return new WalWriter({ directory, files: systemFiles, log: nopLogger, ...options });
 }
 
@@ -150,5 +153,9 @@ test('wal: a restart begins a new segment', () => {
     wal.close();
   }
   deepEqual(segmentIndexes(directory.path), [0, 1, 2]);
-  deepEqual(readAll(directory.path).records, [Buffer.from([0]), Buffer.from([1]), Buffer.from([2])]);
+  deepEqual(readAll(directory.path).records, [
+    Buffer.from([0]),
+    Buffer.from([1]),
+    Buffer.from([2]),
+  ]);
 });

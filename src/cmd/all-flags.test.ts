@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { parseLabels } from '../ops/flag-labels.ts';
+import { parseArgs } from '../ops/flags.ts';
+import { allCommand } from './all-flags.ts';
+
+test('defaults of thanos all', () => {
+  const result = parseArgs(allCommand, []);
+  assert.equal(result.kind, 'values');
+  if (result.kind !== 'values') return;
+  const { values } = result;
+  assert.deepEqual(values.show(), {
+    'data-dir': './data',
+    'http-address': '127.0.0.1:10902',
+    'http-grace-period': '2m',
+    label: 'replica="0"',
+    'log.format': 'logfmt',
+    'log.level': 'info',
+    'query.lookback-delta': '5m',
+    'query.max-concurrent': '20',
+    'query.max-samples': '50000000',
+    'query.replica-label': 'replica',
+    'query.timeout': '2m',
+    'remote-write.address': '127.0.0.1:19291',
+    'remote-write.max-body-size': '64MB',
+    'tsdb.path': '',
+    'tsdb.retention': '15d',
+    'wal.fsync': 'segment',
+    'web.disable-cors': 'false',
+  });
+  assert.equal(parseLabels(values.strings('label')).toString(), '{replica="0"}');
+  assert.equal(values.number('remote-write.max-body-size'), 64 * 1024 * 1024);
+});

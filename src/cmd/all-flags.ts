@@ -1,0 +1,142 @@
+/** The flag table of `thanos all`. */
+import type { CommandSpec, FlagSpec } from '../ops/flag-spec.ts';
+import { LOG_FORMATS, LOG_LEVELS } from '../ops/log.ts';
+
+const STORAGE = 'Storage';
+const WRITE = 'Remote write';
+const QUERY = 'Query';
+const HTTP = 'HTTP';
+
+const flags: readonly FlagSpec[] = [
+  {
+    name: 'log.level',
+    kind: 'enum',
+    values: LOG_LEVELS,
+    default: 'info',
+    help: 'Log filtering level. Possible options: error, warn, info, debug.',
+  },
+  {
+    name: 'log.format',
+    kind: 'enum',
+    values: LOG_FORMATS,
+    default: 'logfmt',
+    help: 'Log format to use. Possible options: logfmt, json or journald.',
+  },
+  {
+    name: 'data-dir',
+    kind: 'string',
+    default: './data',
+    group: STORAGE,
+    help: 'Directory that holds everything this process keeps.',
+  },
+  {
+    name: 'tsdb.path',
+    kind: 'string',
+    placeholder: '<data-dir>/tsdb/default-tenant',
+    group: STORAGE,
+    help: 'Data directory of the TSDB.',
+  },
+  {
+    name: 'tsdb.retention',
+    kind: 'duration',
+    default: '15d',
+    group: STORAGE,
+    help: 'How long to retain raw samples on local storage. 0d - disables the retention policy (i.e. infinite retention).',
+  },
+  {
+    name: 'label',
+    kind: 'string',
+    repeatable: true,
+    default: ['replica="0"'],
+    placeholder: 'name="value"',
+    group: STORAGE,
+    help: 'External labels that identify this process in the blocks it makes (repeated).',
+  },
+  {
+    name: 'wal.fsync',
+    kind: 'enum',
+    values: ['segment', 'interval', 'always'],
+    default: 'segment',
+    group: STORAGE,
+    help: 'When the write-ahead log is forced to disk: segment (when one is full, as Prometheus does; survives the death of the process), interval (every 100 ms) or always (before each answer); the last two survive the death of the machine.',
+  },
+  {
+    name: 'http-address',
+    kind: 'string',
+    default: '127.0.0.1:10902',
+    group: HTTP,
+    help: 'Listen host:port for HTTP endpoints.',
+  },
+  {
+    name: 'http-grace-period',
+    kind: 'duration',
+    default: '2m',
+    group: HTTP,
+    help: 'Time to wait after an interrupt received for HTTP Server.',
+  },
+  {
+    name: 'web.disable-cors',
+    kind: 'bool',
+    group: HTTP,
+    help: 'Whether to disable CORS headers to be set by Thanos. By default Thanos sets CORS headers to be allowed by all.',
+  },
+  {
+    name: 'remote-write.address',
+    kind: 'string',
+    default: '127.0.0.1:19291',
+    group: WRITE,
+    help: 'Address to listen on for remote write requests.',
+  },
+  {
+    name: 'remote-write.max-body-size',
+    kind: 'bytes',
+    default: '64MB',
+    group: WRITE,
+    help: 'Largest remote write request that is accepted, decompressed.',
+  },
+  {
+    name: 'query.replica-label',
+    kind: 'string',
+    repeatable: true,
+    default: ['replica'],
+    placeholder: 'QUERY.REPLICA-LABEL',
+    group: QUERY,
+    help: 'Labels to treat as a replica indicator along which data is deduplicated (repeated).',
+  },
+  {
+    name: 'query.timeout',
+    kind: 'duration',
+    default: '2m',
+    group: QUERY,
+    help: 'Maximum time to process query by query node.',
+  },
+  {
+    name: 'query.max-concurrent',
+    kind: 'int',
+    default: '20',
+    group: QUERY,
+    help: 'Maximum number of queries processed concurrently by query node.',
+  },
+  {
+    name: 'query.lookback-delta',
+    kind: 'duration',
+    default: '5m',
+    group: QUERY,
+    help: 'The maximum lookback duration for retrieving metrics during expression evaluations.',
+  },
+  {
+    name: 'query.max-samples',
+    kind: 'int',
+    default: '50000000',
+    group: QUERY,
+    help: 'Maximum number of samples a single query can load into memory; the query fails when it would load more.',
+  },
+];
+
+/** `thanos all`: everything in one process. */
+export const allCommand: CommandSpec = {
+  name: 'thanos all',
+  description:
+    'Run every component in one process: remote write, storage, queries and the HTTP API on one machine.',
+  flags,
+};

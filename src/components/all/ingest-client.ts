@@ -1,0 +1,135 @@
+/** The main thread's end of the ingest worker: opens TSDBs, writes to them, and says how a request ended. */
+import { errorCode, errorText } from '../../lib/errors.ts';
+import type { ErrorCode } from '../../lib/errors.ts';
+import type { WriteOutcome, WriteService } from '../../http/write-service.ts';
+import type { ComputePool } from '../../ops/compute-pool.ts';
+import type { StageCounts } from '../../tsdb/head/arena-ingest.ts';
+import type { IngestAnswers, OpenRequest, WritePayload } from './ingest-tasks.ts';
+
+/** The name of the dedicated worker. */
+export const INGEST_WORKER = 'ingest';
+
+/** Figures that the write path counts. */
+export interface WriteCounters {
+  /** Samples stored, and those refused by reason. */
+  appended(samples: number): void;
+  refused(
+    reason: 'out_of_order' | 'duplicate' | 'out_of_bounds' | 'histogram',
+    samples: number,
+  ): void;
+  invalidSeries(count: number): void;
+}
+
+/** Calls the ingest worker's tasks. */
+export class IngestClient {
+  readonly #pool: ComputePool;
+
+  constructor(pool: ComputePool) {
+    this.#pool = pool;
+  }
+
+  /** Opens a TSDB. @throws CodedError as Db.open. */
+  open(request: OpenRequest): Promise<IngestAnswers['ingest.open']> {
+    return this.#call('ingest.open', request);
+  }
+
+  /** Figures of a TSDB. */
+  stats(name: string): Promise<IngestAnswers['ingest.stats']> {
+    return this.#call('ingest.stats', name);
+  }
+
+  /** Closes all TSDBs. */
+  async close(): Promise<void> {
+    await this.#call('ingest.close', null);
+  }
+
+  /** Writes a request; its buffer moves to the worker. @throws CodedError as Db.write. */
+  write(payload: WritePayload): Promise<StageCounts> {
+    const { buffer } = payload.body;
+    return this.#call('ingest.write', payload, buffer instanceof ArrayBuffer ? [buffer] : []);
+  }
+
+  /** The service that remote write handlers call, for one TSDB. */
+  writeService(db: string, counters: WriteCounters): WriteService {
+    return {
+      write: async (body, { maxDecodedBytes }) => {
+        try {
+          const counts = await this.write({ db, body, compressed: true, maxDecodedBytes });
+          count(counts, counters);
+          return outcome(counts);
+        } catch (thrown) {
+          return failure(thrown);
+        }
+      },
+    };
+  }
+
+  async #call<T extends keyof IngestAnswers>(
+    task: T,
+    payload: unknown,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<IngestAnswers[T]> {
+    const value = await this.#pool.run(task, payload, { worker: INGEST_WORKER, transfer });
+    return value as IngestAnswers[T];
+  }
+}
+
+function count(counts: StageCounts, counters: WriteCounters): void {
+  counters.appended(counts.accepted);
+  if (counts.outOfOrder > 0) counters.refused('out_of_order', counts.outOfOrder);
+  if (counts.conflicts > 0) counters.refused('duplicate', counts.conflicts);
+  if (counts.tooOld > 0) counters.refused('out_of_bounds', counts.tooOld);
+  if (counts.histograms > 0) counters.refused('histogram', counts.histograms);
+  if (counts.invalidSeries > 0) counters.invalidSeries(counts.invalidSeries);
+}
+
+/** How a request that was understood ended. Good samples are kept whatever else it held. */
+export function outcome(counts: StageCounts): WriteOutcome {
+  const refused = counts.outOfOrder + counts.conflicts + counts.tooOld;
+  const samples = counts.accepted + counts.identical + refused + counts.histograms;
+  const series = counts.timeseries + counts.invalidSeries;
+  if (counts.invalidSeries > 0) {
+    const what = `${counts.invalidSeries} of ${series} series were refused, the others were stored`;
+    return { status: 400, message: `${counts.firstProblem} (${what})`, series, samples };
+  }
+  if (counts.histograms > 0) {
+    const what = `${counts.histograms} were dropped, the float samples were stored`;
+    return {
+      status: 400,
+      message: `native histograms are not implemented yet (${what})`,
+      series,
+      samples,
+    };
+  }
+  if (refused > 0) {
+    const what = `${refused} of ${samples} samples were refused: ${reasons(counts)}; the others were stored`;
+    return { status: 409, message: `${counts.firstProblem} (${what})`, series, samples };
+  }
+  return { status: 200, message: '', series, samples };
+}
+
+function reasons(counts: StageCounts): string {
+  const parts: string[] = [];
+  if (counts.outOfOrder > 0) parts.push(`${counts.outOfOrder} out of order`);
+  if (counts.conflicts > 0)
+    parts.push(`${counts.conflicts} with another value for a stored timestamp`);
+  if (counts.tooOld > 0) parts.push(`${counts.tooOld} out of bounds`);
+  return parts.join(', ');
+}
+
+function failure(thrown: unknown): WriteOutcome {
+  const status = statusOf(thrown);
+  return { status, message: errorText(thrown), series: 0, samples: 0 };
+}
+
+/** What senders are told about an error; what is not here is a bug of ours. */
+const STATUS: Partial<Record<ErrorCode, WriteOutcome['status']>> = {
+  bad_data: 400,
+  too_large: 413,
+  unavailable: 503,
+  canceled: 503,
+};
+
+function statusOf(thrown: unknown): WriteOutcome['status'] {
+  return STATUS[errorCode(thrown)] ?? 500;
+}

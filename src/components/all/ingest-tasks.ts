@@ -1,0 +1,62 @@
+/** Tasks of the ingest worker: it owns the TSDBs of the process, each by name. */
+import { systemFiles } from '../../lib/file-layer.ts';
+import type { FileLayer } from '../../lib/file-layer.ts';
+import type { Logger } from '../../lib/log.ts';
+import type { Task } from '../../ops/worker-runtime.ts';
+import { Db } from '../../tsdb/db.ts';
+import type { DbStats, OpenReport } from '../../tsdb/db.ts';
+import type { StageCounts } from '../../tsdb/head/arena-ingest.ts';
+import type { ArenaMemory } from '../../tsdb/head/arena.ts';
+import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
+
+/** What `ingest.open` takes. */
+export interface OpenRequest {
+  readonly name: string;
+  readonly directory: string;
+  readonly memories: readonly ArenaMemory[];
+  readonly fsync: FsyncPolicy;
+}
+
+/** What `ingest.write` takes. The body is one request, snappy-compressed or not. */
+export interface WritePayload {
+  readonly db: string;
+  readonly body: Uint8Array;
+  readonly compressed: boolean;
+  readonly maxDecodedBytes: number;
+}
+
+/** Answers of the tasks by name. */
+export interface IngestAnswers {
+  readonly 'ingest.open': OpenReport;
+  readonly 'ingest.write': StageCounts;
+  readonly 'ingest.stats': DbStats;
+  readonly 'ingest.close': null;
+}
+
+/** The tasks; `files` is the layer under everything that must be durable. */
+export function ingestTasks(log: Logger, files: FileLayer = systemFiles): Record<string, Task> {
+  const dbs = new Map<string, Db>();
+  const find = (name: string): Db => {
+    const db = dbs.get(name);
+    if (db === undefined) throw new Error(`BUG: no TSDB ${name}`);
+    return db;
+  };
+  return {
+    'ingest.open': (request: OpenRequest): OpenReport => {
+      const db = Db.open({ ...request, files, log: log.with({ tsdb: request.name }) });
+      dbs.set(request.name, db);
+      return db.report;
+    },
+    'ingest.write': (payload: WritePayload): Promise<StageCounts> => {
+      const db = find(payload.db);
+      if (!payload.compressed) return db.writeDecoded(payload.body);
+      return db.write(payload.body, payload.maxDecodedBytes);
+    },
+    'ingest.stats': (name: string): DbStats => find(name).stats(),
+    'ingest.close': (): null => {
+      for (const db of dbs.values()) db.close();
+      dbs.clear();
+      return null;
+    },
+  };
+}

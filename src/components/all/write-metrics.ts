@@ -1,0 +1,120 @@
+/** Metrics of the write path and of the TSDBs, in Prometheus' and Thanos' names. */
+import { kernelImplementations } from '../../kernels/load.ts';
+import type { MetricsRegistry } from '../../lib/metrics.ts';
+import type { ComputePool } from '../../ops/compute-pool.ts';
+import { PageCache } from '../../tsdb/chunks/page-cache.ts';
+import type { IngestClient, WriteCounters } from './ingest-client.ts';
+
+/** Counters of a tenant's writes. */
+export function registerWriteCounters(metrics: MetricsRegistry, tenant: string): WriteCounters {
+  const labelled = (name: string, help: string): { inc(by?: number): void } =>
+    metrics.counterFamily(name, help, ['tenant']).with(tenant);
+  const appended = metrics
+    .counterFamily(
+      'prometheus_tsdb_head_samples_appended_total',
+      'Total number of appended samples.',
+      ['type', 'tenant'],
+    )
+    .with('float', tenant);
+  const outOfOrder = labelled(
+    'prometheus_tsdb_out_of_order_samples_total',
+    'Total number of out of order samples ingestion failed attempts due to out of order being disabled.',
+  );
+  const outOfBounds = labelled(
+    'prometheus_tsdb_out_of_bound_samples_total',
+    'Total number of out of bound samples ingestion failed attempts.',
+  );
+  const duplicates = labelled(
+    'thanos_receive_duplicate_samples_total',
+    'Samples refused because another value is stored for their timestamp.',
+  );
+  const histograms = labelled(
+    'thanos_receive_unsupported_histograms_total',
+    'Native histogram samples dropped because this version does not store them.',
+  );
+  const invalid = labelled(
+    'thanos_receive_invalid_series_total',
+    'Series of write requests refused because of their labels.',
+  );
+  const byReason = {
+    out_of_order: outOfOrder,
+    duplicate: duplicates,
+    out_of_bounds: outOfBounds,
+    histogram: histograms,
+  };
+  return {
+    appended: (samples) => appended.inc(samples),
+    refused: (reason, samples) => byReason[reason].inc(samples),
+    invalidSeries: (count) => invalid.inc(count),
+  };
+}
+
+/** Gauges about TSDBs, the pool, the page cache and the kernels, read when somebody scrapes. */
+export function registerStorageMetrics(
+  metrics: MetricsRegistry,
+  sources: {
+    readonly ingest: IngestClient;
+    /** TSDB name and the tenant that metrics call it. */
+    readonly dbs: readonly (readonly [string, string])[];
+    readonly pool: ComputePool;
+    readonly pageCache: SharedArrayBuffer;
+  },
+): void {
+  const gauge = (name: string, help: string) => metrics.gaugeFamily(name, help, ['tenant']);
+  const series = gauge('prometheus_tsdb_head_series', 'Total number of series in the head block.');
+  const mint = gauge('prometheus_tsdb_head_min_time', 'Minimum time bound of the head block.');
+  const maxt = gauge('prometheus_tsdb_head_max_time', 'Maximum timestamp of the head block.');
+  const segment = gauge(
+    'prometheus_tsdb_wal_segment_current',
+    'Write log segment index that TSDB is currently writing to.',
+  );
+  const arena = gauge('thanos_tsdb_head_arena_bytes', 'Bytes of head memory in use.');
+  const pending = gauge(
+    'thanos_tsdb_head_pending_chunks',
+    'Cut chunks that wait for a chunks_head file.',
+  );
+  const workers = metrics.gauge(
+    'thanos_compute_pool_workers',
+    'Worker threads of the compute pool.',
+  );
+  const running = metrics.gauge(
+    'thanos_compute_pool_tasks',
+    'Tasks under way in the compute pool.',
+  );
+  const died = metrics.gauge(
+    'thanos_compute_pool_worker_deaths',
+    'Compute workers that died since the start.',
+  );
+  const hits = metrics.gauge(
+    'thanos_page_cache_hits',
+    'Reads answered by the page cache since the start.',
+  );
+  const misses = metrics.gauge(
+    'thanos_page_cache_misses',
+    'Reads of the page cache that went to a file.',
+  );
+  const info = metrics.gaugeFamily(
+    'thanos_kernel_info',
+    'Which implementation of a kernel runs: wasm or its typescript twin.',
+    ['kernel', 'impl'],
+  );
+  for (const { kernel, impl } of kernelImplementations()) info.with(kernel, impl).set(1);
+  const cache = new PageCache(sources.pageCache);
+  metrics.onCollect(async () => {
+    const { stats } = sources.pool;
+    workers.set(stats.workers);
+    running.set(stats.running);
+    died.set(stats.died);
+    hits.set(cache.counts.hits);
+    misses.set(cache.counts.misses);
+    for (const [db, tenant] of sources.dbs) {
+      const now = await sources.ingest.stats(db);
+      series.with(tenant).set(now.series);
+      mint.with(tenant).set(now.mint ?? 0);
+      maxt.with(tenant).set(now.maxt ?? 0);
+      segment.with(tenant).set(now.walSegment);
+      arena.with(tenant).set(now.arenaBytes);
+      pending.with(tenant).set(now.pendingChunks);
+    }
+  });
+}

@@ -1,0 +1,29 @@
+/** What the API is made of, and one request to it. */
+import type { Clock } from '../lib/clock.ts';
+import type { Logger } from '../lib/log.ts';
+import type { StatusSource } from './api-status.ts';
+import type { Dialect } from './dialect.ts';
+import type { Form } from './form.ts';
+import type { QueryService } from './query-service.ts';
+
+/** What the API is made of. */
+export interface ApiOptions {
+  readonly service: QueryService;
+  readonly status: StatusSource;
+  readonly dialect: Dialect;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The longest that a query may take, in ms; requests may ask for less. */
+  readonly queryTimeoutMs: number;
+  readonly disableCors: boolean;
+}
+
+/** One request to an endpoint. */
+export interface ApiCall {
+  readonly options: ApiOptions;
+  readonly form: Form;
+  /** The `:name` of the path, as it was sent but for percent escapes. */
+  readonly name: string;
+  /** Aborts when the client goes away. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,45 @@
+/** What `/api/v1/status/*` tells about the process. */
+import { availableParallelism } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
+import type { Clock } from '../lib/clock.ts';
+
+/** What a build knows about itself, in the names of `/api/v1/status/buildinfo`. */
+export interface BuildInfoData {
+  readonly version: string;
+  readonly revision: string;
+  readonly branch: string;
+  readonly buildUser: string;
+  readonly buildDate: string;
+  /** The runtime stands here, as in `node26.1.0`. */
+  readonly goVersion: string;
+}
+
+/** Where the status endpoints get their facts. */
+export interface StatusSource {
+  readonly build: BuildInfoData;
+  /** Flag values by name, secrets masked. */
+  readonly flags: Readonly<Record<string, string>>;
+  /** When the process started, in ms. */
+  readonly startTimeMs: number;
+  readonly workingDirectory: string;
+  /** As Prometheus shows it: `15d`. */
+  readonly storageRetention: string;
+}
+
+/**
+ * The members that Thanos has, with those of Prometheus that have a meaning here. There are no goroutines; the
+ * memory limit is that of V8's heap.
+ */
+export function runtimeInfo(status: StatusSource, clock: Clock): Record<string, unknown> {
+  return {
+    startTime: new Date(status.startTimeMs).toISOString(),
+    CWD: status.workingDirectory,
+    serverTime: new Date(clock.now()).toISOString(),
+    goroutineCount: 0,
+    GOMAXPROCS: availableParallelism(),
+    GOGC: '',
+    GODEBUG: '',
+    GOMEMLIMIT: getHeapStatistics().heap_size_limit,
+    storageRetention: status.storageRetention,
+  };
+}

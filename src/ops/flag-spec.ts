@@ -1,0 +1,48 @@
+/** What a flag is: the row of a flag table, and its typed value. Grammar and texts are kingpin's. */
+
+/** The kinds of values. Sizes are bytes, durations milliseconds. */
+export type FlagKind = 'string' | 'bool' | 'int' | 'duration' | 'bytes' | 'enum';
+
+/** One row of a flag table. */
+export interface FlagSpec {
+  /** Without dashes, as in `tsdb.retention`. */
+  readonly name: string;
+  readonly kind: FlagKind;
+  readonly help: string;
+  /** As the user would write it; absent means '' for text, 0 for numbers, false, or none when repeatable. */
+  readonly default?: string | readonly string[];
+  readonly repeatable?: boolean;
+  /** Shown in the help instead of the default or the name in capitals. */
+  readonly placeholder?: string;
+  readonly hidden?: boolean;
+  /** The heading of the help that the flag stands under. */
+  readonly group?: string;
+  /** The values of an enum. */
+  readonly values?: readonly string[];
+  /** The value is masked wherever flags are shown. */
+  readonly secret?: boolean;
+}
+
+/** A command's name, description and flag table. */
+export interface CommandSpec {
+  /** As typed, with the program's name: `thanos all`. */
+  readonly name: string;
+  readonly description: string;
+  readonly flags: readonly FlagSpec[];
+}
+
+/** A typed value of one flag. */
+export type FlagValue = string | number | boolean;
+
+/** The values of a command line. */
+export interface FlagValues {
+  string(name: string): string;
+  strings(name: string): readonly string[];
+  bool(name: string): boolean;
+  /** An int, bytes or milliseconds, by the flag's kind. */
+  number(name: string): number;
+  /** Whether the command line names the flag. */
+  isSet(name: string): boolean;
+  /** Every flag as `/api/v1/status/flags` shows it, secrets masked, names sorted. */
+  show(): Record<string, string>;
+}

@@ -1,0 +1,223 @@
+/** The PromQL engine: text in, columns out. It holds nothing but its settings; queries may run side by side. */
+import { unreachable } from '../lib/assert.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import { CodedError } from '../lib/errors.ts';
+import { EMPTY_LABELS, compareLabels, type Labels } from '../model/labels.ts';
+import type { Queryable } from '../storage/storage.ts';
+import { ExecContext } from './exec/context.ts';
+import { evaluate } from './exec/execute.ts';
+import type { FragmentRunner } from './exec/fragment.ts';
+import { vectorsToRaw } from './exec/raw-series.ts';
+import { removeDelayedNames } from './exec/same-labels.ts';
+import type { RawSeries, StepScalars, StepVectors, Value } from './exec/step-vectors.ts';
+import { valueType, type Expr } from './parse/ast.ts';
+import { NO_FEATURES, type ParseOptions } from './parse/options.ts';
+import { parseExpr } from './parse/parse.ts';
+import { documentedType } from './parse/value-type.ts';
+import { buildPlan } from './plan/build.ts';
+import type {
+  MatrixResult,
+  QueryResult,
+  ScalarResult,
+  StringResult,
+  VectorResult,
+} from './result.ts';
+
+/** Settings of an engine; what is left out has Prometheus' default. */
+export interface EngineOptions {
+  /** How far back an instant selector looks; 5 m. */
+  readonly lookbackDeltaMs?: number;
+  /** When a query is given up; 2 m. */
+  readonly timeoutMs?: number;
+  /** limit: samples held at one time by one query; 50 M. */
+  readonly maxSamples?: number;
+  /** The step of subqueries that name none, by their range; 1 m. */
+  readonly subqueryStepMs?: (rangeMs: number) => number;
+  /** Parts of the language behind feature flags. */
+  readonly features?: Partial<ParseOptions>;
+  /** promql-delayed-name-removal. */
+  readonly delayedNameRemoval?: boolean;
+  /** type-and-unit-labels. */
+  readonly typeAndUnitLabels?: boolean;
+  /** Runs fragments of queries elsewhere; by default everything runs in this thread. */
+  readonly runFragments?: FragmentRunner;
+  readonly clock?: Clock;
+}
+
+/** Settings of one query that override the engine's. */
+export interface QueryOptions {
+  readonly lookbackDeltaMs?: number;
+  readonly timeoutMs?: number;
+  readonly maxSamples?: number;
+  readonly signal?: AbortSignal;
+}
+
+interface Times {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** 0 for an instant query. */
+  readonly stepMs: number;
+}
+
+type Answer = MatrixResult | VectorResult | ScalarResult | StringResult;
+
+/** Evaluates queries over storages. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #features: ParseOptions;
+  readonly #clock: Clock;
+
+  constructor(options: EngineOptions = {}) {
+    this.#options = options;
+    this.#features = { ...NO_FEATURES, ...options.features };
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Parses a query with the engine's features. @throws ParseError with Prometheus' text. */
+  parse(text: string): Expr {
+    return parseExpr(text, this.#features);
+  }
+
+  /**
+   * Evaluates a query at one time.
+   * @throws CodedError bad_data (parse), execution, timeout, canceled or not_implemented.
+   */
+  instant(
+    queryable: Queryable,
+    text: string,
+    timeMs: number,
+    options: QueryOptions = {},
+  ): Promise<QueryResult> {
+    return this.#run(queryable, text, { startMs: timeMs, endMs: timeMs, stepMs: 0 }, options);
+  }
+
+  /**
+   * Evaluates a query at start, start + step, … up to end. The result is always a matrix.
+   * @throws CodedError as {@link instant}, and bad_data for queries that have no value at a single time.
+   */
+  async range(
+    queryable: Queryable,
+    text: string,
+    startMs: number,
+    endMs: number,
+    stepMs: number,
+    options: QueryOptions = {},
+  ): Promise<QueryResult> {
+    return this.#run(queryable, text, { startMs, endMs, stepMs }, options);
+  }
+
+  async #run(
+    queryable: Queryable,
+    text: string,
+    times: Times,
+    options: QueryOptions,
+  ): Promise<QueryResult> {
+    const began = this.#clock.monotonic();
+    const settings = { ...this.#options, ...options };
+    const expr = this.parse(text);
+    const type = valueType(expr);
+    if (times.stepMs !== 0 && type !== 'vector' && type !== 'scalar') {
+      throw new CodedError(
+        'bad_data',
+        `invalid expression type "${documentedType(type)}" for range query, must be Scalar or instant Vector`,
+      );
+    }
+    const plan = buildPlan(expr, {
+      ...times,
+      lookbackMs: settings.lookbackDeltaMs ?? 300_000,
+      subqueryStepMs: settings.subqueryStepMs ?? (() => 60_000),
+    });
+    const ctx = new ExecContext({
+      queryable,
+      clock: this.#clock,
+      deadline: began + (settings.timeoutMs ?? 120_000),
+      signal: settings.signal,
+      maxSamples: settings.maxSamples ?? 50_000_000,
+      delayedNames: settings.delayedNameRemoval ?? false,
+      typeAndUnitLabels: settings.typeAndUnitLabels ?? false,
+      runFragments: settings.runFragments,
+    });
+    try {
+      await ctx.open(plan.selects);
+      const value = await evaluate(ctx, plan.root);
+      const answer = toAnswer(ctx, value, times);
+      const { warnings, infos } = ctx.annotations.texts(text);
+      const { samplesTotal, samplesPeak } = ctx;
+      const elapsedMs = this.#clock.monotonic() - began;
+      return { ...answer, warnings, infos, stats: { samplesTotal, samplesPeak, elapsedMs } };
+    } finally {
+      ctx.close();
+    }
+  }
+}
+
+function toAnswer(ctx: ExecContext, value: Value, times: Times): Answer {
+  const { startMs, stepMs } = times;
+  const instant = stepMs === 0;
+  switch (value.kind) {
+    case 'string':
+      return { type: 'string', t: startMs, v: value.value };
+    case 'raw':
+      return sortedMatrix(value);
+    case 'scalars':
+      if (instant) return { type: 'scalar', t: startMs, v: value.values[0] ?? NaN };
+      return sortedMatrix(vectorsToRaw(scalarRow(value), gridOf(times, value.values.length)));
+    case 'vectors': {
+      const named = ctx.options.delayedNames ? removeDelayedNames(value) : value;
+      if (instant) return vectorAnswer(named, startMs);
+      return sortedMatrix(vectorsToRaw(named, gridOf(times, named.steps)));
+    }
+    default:
+      return unreachable(value);
+  }
+}
+
+function gridOf({ startMs, stepMs }: Times, count: number) {
+  return { startMs, stepMs, count };
+}
+
+function scalarRow({ values }: StepScalars): StepVectors {
+  return {
+    kind: 'vectors',
+    steps: values.length,
+    labels: [EMPTY_LABELS],
+    values,
+    present: new Uint8Array(values.length).fill(1),
+    dropName: new Uint8Array(1),
+  };
+}
+
+function vectorAnswer({ labels, values, present }: StepVectors, t: number): VectorResult {
+  const rows = labels.map((_, i) => i).filter((i) => present[i] === 1);
+  return {
+    type: 'vector',
+    labels: rows.map((i) => labels[i] as Labels),
+    t,
+    v: Float64Array.from(rows, (i) => values[i] as number),
+  };
+}
+
+/** The series in label order. */
+function sortedMatrix({ labels, offsets, t, v }: RawSeries): MatrixResult {
+  const order = labels.map((_, i) => i);
+  const compare = (a: number, b: number) => compareLabels(labels[a] as Labels, labels[b] as Labels);
+  if (order.every((i) => i === 0 || compare(i - 1, i) <= 0)) {
+    return { type: 'matrix', labels, offsets, t, v };
+  }
+  order.sort(compare);
+  const sorted = {
+    offsets: new Uint32Array(offsets.length),
+    t: new Float64Array(t.length),
+    v: new Float64Array(v.length),
+  };
+  let at = 0;
+  for (const [row, i] of order.entries()) {
+    const from = offsets[i] as number;
+    const to = offsets[i + 1] as number;
+    sorted.t.set(t.subarray(from, to), at);
+    sorted.v.set(v.subarray(from, to), at);
+    at += to - from;
+    sorted.offsets[row + 1] = at;
+  }
+  return { type: 'matrix', labels: order.map((i) => labels[i] as Labels), ...sorted };
+}

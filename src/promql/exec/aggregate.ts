@@ -1,0 +1,197 @@
+/** Aggregations over vectors that are not scans, and those that need all values of a group at once. */
+import { CodedError } from '../../lib/errors.ts';
+import type { Labels } from '../../model/labels.ts';
+import { STATE_OPS, addRow, newStates, type StateOp } from '../funcs/group-states.ts';
+import { quantileOf } from '../funcs/quantile.ts';
+import { printFloat } from '../parse/go-float.ts';
+import { isValidText, quote } from '../parse/quote.ts';
+import type { AggregateNode } from '../plan/node.ts';
+import type { ExecContext } from './context.ts';
+import { Signatures } from './metric-labels.ts';
+import { mergeResult } from './same-labels.ts';
+import { statesToVectors } from './scan.ts';
+import { selectK } from './select-k.ts';
+import { VectorBuilder, hasAny, newVectors, type StepVectors, type Value } from './step-vectors.ts';
+
+/** The rows of each group, in their order. */
+export interface Groups {
+  readonly labels: readonly Labels[];
+  readonly rows: readonly (readonly number[])[];
+}
+
+/** Evaluates an aggregation of a vector. */
+export function evaluateAggregate(
+  ctx: ExecContext,
+  node: AggregateNode,
+  input: StepVectors,
+  param: Value | undefined,
+): StepVectors {
+  const { op } = node;
+  if (op === 'count_values') return countValues(ctx, node, input, param);
+  const groups = groupRows(node, input);
+  if (STATE_OPS.has(op)) return aggregateStates(op as StateOp, input, groups);
+  const values = param?.kind === 'scalars' ? param.values : undefined;
+  const perStep = values ?? new Float64Array(input.steps);
+  if (op === 'topk' || op === 'bottomk' || op === 'limitk') {
+    return selectK(op, input, groups, perStep);
+  }
+  if (op === 'stddev' || op === 'stdvar') return aggregateVariance(op, input, groups);
+  if (op === 'quantile') return aggregateQuantile(ctx, node, input, groups, perStep);
+  throw new CodedError('not_implemented', `aggregation "${op}" is not implemented yet`);
+}
+
+function groupRows(node: AggregateNode, { labels }: StepVectors): Groups {
+  const signatures = new Signatures(node.labels, !node.without);
+  const rows: number[][] = [];
+  for (const [i, label] of labels.entries()) {
+    const id = signatures.id(label);
+    const group = rows[id];
+    if (group === undefined) rows[id] = [i];
+    else group.push(i);
+  }
+  return { labels: signatures.labels, rows };
+}
+
+function aggregateStates(op: StateOp, input: StepVectors, groups: Groups): StepVectors {
+  const { steps } = input;
+  const states = newStates(op, groups.labels.length, steps);
+  for (const [g, rows] of groups.rows.entries()) {
+    for (const row of rows) {
+      const [from, to] = [row * steps, (row + 1) * steps];
+      addRow(states, g, input.values.subarray(from, to), input.present.subarray(from, to));
+    }
+  }
+  const vectors = statesToVectors(states, groups.labels);
+  markDropped(vectors, input, groups);
+  return vectors;
+}
+
+/** A group's name goes when that of any of its series does. */
+function markDropped(result: StepVectors, input: StepVectors, groups: Groups): void {
+  if (!input.dropName.includes(1)) return;
+  const keys = new Map(result.labels.map((labels, row) => [labels.key, row]));
+  for (const [g, labels] of groups.labels.entries()) {
+    const row = keys.get(labels.key);
+    const drops = groups.rows[g]?.some((i) => input.dropName[i] === 1 && hasAny(input, i));
+    if (row !== undefined && drops === true) result.dropName[row] = 1;
+  }
+}
+
+function aggregateVariance(
+  op: 'stddev' | 'stdvar',
+  input: StepVectors,
+  groups: Groups,
+): StepVectors {
+  const { steps, values, present } = input;
+  const builder = new VectorBuilder(steps, groups.labels.length);
+  const counts = new Float64Array(steps);
+  const means = new Float64Array(steps);
+  const squares = new Float64Array(steps);
+  for (const [g, rows] of groups.rows.entries()) {
+    counts.fill(0);
+    means.fill(0);
+    squares.fill(0);
+    for (const row of rows) {
+      for (let s = 0; s < steps; s++) {
+        if (present[row * steps + s] !== 1) continue;
+        const value = values[row * steps + s] as number;
+        const count = (counts[s] as number) + 1;
+        counts[s] = count;
+        if (count === 1) {
+          means[s] = value;
+          squares[s] = Number.isFinite(value) ? 0 : NaN;
+          continue;
+        }
+        const difference = value - (means[s] as number);
+        const mean = (means[s] as number) + difference / count;
+        means[s] = mean;
+        squares[s] = (squares[s] as number) + difference * (value - mean);
+      }
+    }
+    const row = builder.add(groups.labels[g] as Labels, 0);
+    for (let s = 0; s < steps; s++) {
+      if (counts[s] === 0) continue;
+      const variance = (squares[s] as number) / (counts[s] as number);
+      builder.set(row, s, op === 'stddev' ? Math.sqrt(variance) : variance);
+    }
+  }
+  return finishGroups(builder, input, groups);
+}
+
+function finishGroups(builder: VectorBuilder, input: StepVectors, groups: Groups): StepVectors {
+  const vectors = builder.finish();
+  markDropped(vectors, input, groups);
+  return vectors;
+}
+
+function aggregateQuantile(
+  ctx: ExecContext,
+  node: AggregateNode,
+  input: StepVectors,
+  groups: Groups,
+  q: Float64Array,
+): StepVectors {
+  const { steps, values, present } = input;
+  const span = node.param?.span ?? node.span;
+  if (input.labels.length > 0) annotateQuantiles(ctx, q, span);
+  const builder = new VectorBuilder(steps, groups.labels.length);
+  for (const [g, rows] of groups.rows.entries()) {
+    const row = builder.add(groups.labels[g] as Labels, 0);
+    const buffer = new Float64Array(rows.length);
+    for (let s = 0; s < steps; s++) {
+      let n = 0;
+      for (const i of rows) {
+        if (present[i * steps + s] === 1) buffer[n++] = values[i * steps + s] as number;
+      }
+      if (n > 0) builder.set(row, s, quantileOf(q[s] as number, buffer.subarray(0, n)));
+    }
+  }
+  return finishGroups(builder, input, groups);
+}
+
+function annotateQuantiles(
+  ctx: ExecContext,
+  q: Float64Array,
+  span: { start: number; end: number },
+): void {
+  if (q.some(Number.isNaN)) ctx.annotations.invalidQuantile(NaN, span);
+  const max = Math.max(...q.filter((x) => x > 1));
+  const min = Math.min(...q.filter((x) => x < 0));
+  if (max > 1) ctx.annotations.invalidQuantile(max, span);
+  if (min < 0) ctx.annotations.invalidQuantile(min, span);
+}
+
+/** count_values(): how many series have each value, the value as a label. */
+function countValues(
+  ctx: ExecContext,
+  node: AggregateNode,
+  input: StepVectors,
+  param: Value | undefined,
+): StepVectors {
+  const name = param?.kind === 'string' ? param.value : '';
+  if (name === '' || !isValidText(name)) {
+    throw new CodedError('execution', `invalid label name ${quote(name)}`);
+  }
+  const names = node.without ? node.labels : [...node.labels, name];
+  const signatures = new Signatures(names, !node.without);
+  const { steps, labels, values, present } = input;
+  const rows: number[] = [];
+  const counts: Float64Array[] = [];
+  const builder = new VectorBuilder(steps);
+  for (const [i, label] of labels.entries()) {
+    for (let s = 0; s < steps; s++) {
+      if (present[i * steps + s] !== 1) continue;
+      const id = signatures.id(label.with(name, printFloat(values[i * steps + s] as number)));
+      rows[id] ??= builder.add(signatures.labels[id] as Labels, 0);
+      const count = (counts[id] ??= new Float64Array(steps));
+      count[s] = (count[s] as number) + 1;
+    }
+  }
+  for (const [id, row] of rows.entries()) {
+    for (let s = 0; s < steps; s++) {
+      const count = counts[id]?.[s] ?? 0;
+      if (count > 0) builder.set(row, s, count);
+    }
+  }
+  return labels.length === 0 ? newVectors([], steps) : mergeResult(ctx, builder.finish());
+}

@@ -1,0 +1,71 @@
+/** Series that came to have the same labels: one series, unless they have values at the same step. */
+import { CodedError } from '../../lib/errors.ts';
+import type { Labels } from '../../model/labels.ts';
+import type { ExecContext } from './context.ts';
+import { dropMetadata } from './metric-labels.ts';
+import { VectorBuilder, type StepVectors } from './step-vectors.ts';
+
+const SAME_LABELS = 'vector cannot contain metrics with the same labelset';
+
+/** Whether any two label sets are equal. */
+export function hasSameLabels(labels: readonly Labels[]): boolean {
+  if (labels.length < 2) return false;
+  return new Set(labels.map((l) => l.key)).size < labels.length;
+}
+
+/**
+ * Merges series of equal labels.
+ * @throws CodedError execution when two of them have a value at the same step.
+ */
+export function mergeSameLabels(vectors: StepVectors): StepVectors {
+  if (!hasSameLabels(vectors.labels)) return vectors;
+  const { steps, labels, values, present, dropName } = vectors;
+  const builder = new VectorBuilder(steps, labels.length);
+  const rows = new Map<string, number>();
+  for (const [i, label] of labels.entries()) {
+    let row = rows.get(label.key);
+    if (row === undefined) {
+      row = builder.add(label, dropName[i] as number);
+      rows.set(label.key, row);
+    }
+    for (let s = 0; s < steps; s++) {
+      if (present[i * steps + s] !== 1) continue;
+      if (builder.has(row, s)) throw new CodedError('execution', SAME_LABELS);
+      builder.set(row, s, values[i * steps + s] as number);
+    }
+  }
+  return builder.finish();
+}
+
+/** @throws CodedError execution when two label sets are equal. */
+export function refuseSameLabels(labels: readonly Labels[]): void {
+  if (hasSameLabels(labels)) throw new CodedError('execution', SAME_LABELS);
+}
+
+/**
+ * Takes the names off after an operation that makes other metrics of its input: now, or, with delayed removal, by
+ * marking the rows.
+ */
+export function removeNames(ctx: ExecContext, vectors: StepVectors): StepVectors {
+  if (ctx.options.delayedNames) {
+    vectors.dropName.fill(1);
+    return vectors;
+  }
+  return mergeSameLabels({ ...vectors, labels: vectors.labels.map(dropMetadata) });
+}
+
+/** Merges what an operation made, at the moment when Prometheus would notice equal labels. */
+export function mergeResult(ctx: ExecContext, vectors: StepVectors): StepVectors {
+  // compat: with delayed removal an instant query tells equal labels apart only at its end.
+  if (ctx.options.delayedNames && vectors.steps === 1) return vectors;
+  return mergeSameLabels(vectors);
+}
+
+/** Removes the names that were only marked so far. */
+export function removeDelayedNames(vectors: StepVectors): StepVectors {
+  const { labels, dropName } = vectors;
+  return mergeSameLabels({
+    ...vectors,
+    labels: labels.map((l, i) => (dropName[i] === 1 ? dropMetadata(l) : l)),
+  });
+}

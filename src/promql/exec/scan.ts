@@ -1,0 +1,355 @@
+/**
+ * Selectors and range functions over them: cuts the series of a select into shards, runs the shards here or as
+ * fragments elsewhere, and puts their results together in the order of the shards.
+ */
+import { CodedError } from '../../lib/errors.ts';
+import { must } from '../../lib/assert.ts';
+import { EMPTY_LABELS, METRIC_NAME, type Labels } from '../../model/labels.ts';
+import type { SeriesSet } from '../../storage/storage.ts';
+import {
+  finishStates,
+  mergeStates,
+  newStates,
+  type GroupStates,
+  type StateOp,
+} from '../funcs/group-states.ts';
+import type { GroupBy, ScanNode, SeriesFunction } from '../plan/node.ts';
+import type { ExecContext } from './context.ts';
+import {
+  scanSeries,
+  type Fragment,
+  type FragmentGroups,
+  type FragmentResult,
+  type ScanSpec,
+} from './fragment.ts';
+import { Signatures, dropMetadata } from './metric-labels.ts';
+import { refuseSameLabels } from './same-labels.ts';
+import { newVectors, type StepVectors } from './step-vectors.ts';
+
+/** limit: a shard ends when it holds so many samples; fixed, so that answers never depend on who computes them. */
+const SHARD_SAMPLES = 500_000;
+
+/** Work on fewer samples than this is done here: crossing to another thread would cost more. */
+const INLINE_SAMPLES_MAX = 100_000;
+
+/** A range of series, with their groups numbered as they occur in it. */
+interface Shard {
+  readonly from: number;
+  readonly to: number;
+  readonly groups: FragmentGroups | undefined;
+  /** The group among all of each group of the shard. */
+  readonly groupOf: Uint32Array;
+}
+
+/** The groups of all series. */
+interface Grouping {
+  readonly op: StateOp;
+  readonly ids: Uint32Array;
+  readonly labels: readonly Labels[];
+}
+
+/** Evaluates a scan whose scalar arguments are computed already. */
+export async function evaluateScan(
+  ctx: ExecContext,
+  node: ScanNode,
+  params: readonly Float64Array[],
+): Promise<StepVectors> {
+  const set = ctx.set(node.select);
+  const steps = node.grid.count;
+  if (set === undefined || set.count === 0 || steps === 0) return newVectors([], steps);
+  const spec = scanSpec(node, params, node.lookbackMs);
+  const grouping =
+    node.aggregate === undefined ? undefined : groupSeries(ctx, set, node, node.aggregate);
+  const { shards, samplesMax } = cutShards(set, grouping);
+  const { runFragments } = ctx.options;
+  const results =
+    runFragments === undefined || samplesMax <= INLINE_SAMPLES_MAX
+      ? runHere(ctx, set, spec, shards)
+      : runElsewhere(ctx, set, spec, shards);
+  if (grouping === undefined) return collectRows(ctx, node, set, await results, shards);
+  return collectGroups(ctx, node, set, await results, { shards, grouping });
+}
+
+/** What a fragment or window has to know of a node. */
+export function scanSpec(
+  node: SeriesFunction & Pick<ScanNode, 'grid'>,
+  params: readonly Float64Array[],
+  lookbackMs: number,
+): ScanSpec {
+  const { func, refStartMs, refStepMs, rangeMs, extension, grid } = node;
+  const { startMs, stepMs, count: steps } = grid;
+  return {
+    func,
+    params,
+    steps,
+    refStartMs,
+    refStepMs,
+    startMs,
+    stepMs,
+    rangeMs,
+    lookbackMs,
+    extension,
+  };
+}
+
+function cutShards(
+  set: SeriesSet,
+  grouping: Grouping | undefined,
+): { shards: Shard[]; samplesMax: number } {
+  const shards: Shard[] = [];
+  let from = 0;
+  let samples = 0;
+  let samplesMax = 0;
+  for (let i = 0; i < set.count; i++) {
+    const more = set.sampleCountMax(i);
+    samples += more;
+    samplesMax += more;
+    if (samples < SHARD_SAMPLES && i < set.count - 1) continue;
+    shards.push(newShard(from, i + 1, grouping));
+    from = i + 1;
+    samples = 0;
+  }
+  return { shards, samplesMax };
+}
+
+function newShard(from: number, to: number, grouping: Grouping | undefined): Shard {
+  if (grouping === undefined) return { from, to, groups: undefined, groupOf: new Uint32Array(0) };
+  const local = new Map<number, number>();
+  const ids = new Uint32Array(to - from);
+  for (let i = from; i < to; i++) {
+    const group = grouping.ids[i] as number;
+    let id = local.get(group);
+    if (id === undefined) {
+      id = local.size;
+      local.set(group, id);
+    }
+    ids[i - from] = id;
+  }
+  const groups = { op: grouping.op, count: local.size, ids };
+  return { from, to, groups, groupOf: Uint32Array.from(local.keys()) };
+}
+
+/** Numbers the groups of all series. Names that the function takes off are not seen by the grouping. */
+function groupSeries(ctx: ExecContext, set: SeriesSet, node: ScanNode, by: GroupBy): Grouping {
+  const hidden =
+    ctx.options.delayedNames || node.keepName ? [] : [METRIC_NAME, '__type__', '__unit__'];
+  const names = by.without
+    ? [...by.labels, ...hidden]
+    : by.labels.filter((label) => !hidden.includes(label));
+  const signatures = new Signatures(names, !by.without);
+  const ids = new Uint32Array(set.count);
+  if (by.without || names.length > 0) {
+    for (let i = 0; i < set.count; i++) ids[i] = signatures.id(set.labels(i));
+  } else signatures.id(EMPTY_LABELS);
+  return { op: by.op as StateOp, ids, labels: signatures.labels };
+}
+
+async function runHere(
+  ctx: ExecContext,
+  set: SeriesSet,
+  spec: ScanSpec,
+  shards: readonly Shard[],
+): Promise<FragmentResult[]> {
+  const results: FragmentResult[] = [];
+  const load = (shard: Shard | undefined) => {
+    const loading = shard === undefined ? undefined : set.load(shard.from, shard.to);
+    // Awaited below; if the query ends before that, its failure is nobody's business.
+    loading?.catch(() => undefined);
+    return loading;
+  };
+  let loading = load(shards[0]);
+  for (const [i, shard] of shards.entries()) {
+    await loading;
+    // The bytes of the next shard come while this one is computed.
+    loading = load(shards[i + 1]);
+    const result = scanSeries(set, shard.from, shard.to, spec, shard.groups, () => ctx.check());
+    holdResult(ctx, result);
+    results.push(result);
+    if (i < shards.length - 1) await ctx.breathe();
+  }
+  return results;
+}
+
+async function runElsewhere(
+  ctx: ExecContext,
+  set: SeriesSet,
+  spec: ScanSpec,
+  shards: readonly Shard[],
+): Promise<FragmentResult[]> {
+  const runner = must(ctx.options.runFragments, 'there is a runner');
+  const fragments = shards.map(({ from, to, groups }): Fragment => ({
+    spec,
+    series: set.share(from, to),
+    groups,
+  }));
+  const results = await runner(fragments, ctx.options.signal);
+  ctx.check();
+  for (const result of results) holdResult(ctx, result);
+  return results;
+}
+
+function holdResult(ctx: ExecContext, result: FragmentResult): void {
+  let values = 0;
+  for (const count of result.counts) values += count;
+  ctx.samplesTotal += result.samples;
+  ctx.hold(values);
+}
+
+/** The rows of all series that have a value. */
+function collectRows(
+  ctx: ExecContext,
+  node: ScanNode,
+  set: SeriesSet,
+  results: readonly FragmentResult[],
+  shards: readonly Shard[],
+): StepVectors {
+  const steps = node.grid.count;
+  const labels: Labels[] = [];
+  const rows: (readonly [FragmentResult, number])[] = [];
+  for (const [k, result] of results.entries()) {
+    const { from } = shards[k] as Shard;
+    for (const [i, count] of result.counts.entries()) {
+      if (count === 0) continue;
+      labels.push(set.labels(from + i));
+      rows.push([result, i]);
+    }
+  }
+  annotateSeries(ctx, node, labels);
+  const vectors = newVectors(resultLabels(ctx, node, labels), steps);
+  for (const [row, [{ values, present }, i]] of rows.entries()) {
+    vectors.values.set(values.subarray(i * steps, (i + 1) * steps), row * steps);
+    vectors.present.set(present.subarray(i * steps, (i + 1) * steps), row * steps);
+  }
+  if (ctx.options.delayedNames && !node.keepName) vectors.dropName.fill(1);
+  return vectors;
+}
+
+/** The values of all groups that have one. */
+function collectGroups(
+  ctx: ExecContext,
+  node: ScanNode,
+  set: SeriesSet,
+  results: readonly FragmentResult[],
+  { shards, grouping }: { shards: readonly Shard[]; grouping: Grouping },
+): StepVectors {
+  checkGrouped(ctx, node, set, results, shards);
+  const steps = node.grid.count;
+  let states: GroupStates;
+  if (results.length === 1) states = must(results[0]?.states, 'grouped fragments give states');
+  else {
+    states = newStates(grouping.op, grouping.labels.length, steps);
+    const touched = new Uint8Array(grouping.labels.length);
+    for (const [k, result] of results.entries()) {
+      const from = must(result.states, 'grouped fragments give states');
+      mergeStates(states, from, (shards[k] as Shard).groupOf, touched);
+    }
+  }
+  for (const { counts } of results) for (const count of counts) ctx.release(count);
+  const vectors = statesToVectors(states, grouping.labels);
+  if (ctx.options.delayedNames && !node.keepName) vectors.dropName.fill(1);
+  return vectors;
+}
+
+/** Finished states as rows, without groups that never had a value. */
+export function statesToVectors(states: GroupStates, labels: readonly Labels[]): StepVectors {
+  const { values, present } = finishStates(states);
+  const { steps } = states;
+  const kept = labels.map((_, g) => g).filter((g) => rowHasValue(present, g, steps));
+  const all = kept.length === labels.length;
+  const vectors = newVectors(
+    kept.map((g) => labels[g] as Labels),
+    all ? 0 : steps,
+  );
+  if (all) return { ...vectors, steps, values, present };
+  for (const [row, g] of kept.entries()) {
+    vectors.values.set(values.subarray(g * steps, (g + 1) * steps), row * steps);
+    vectors.present.set(present.subarray(g * steps, (g + 1) * steps), row * steps);
+  }
+  return vectors;
+}
+
+function rowHasValue(present: Uint8Array, row: number, steps: number): boolean {
+  for (let i = row * steps; i < (row + 1) * steps; i++) if (present[i] === 1) return true;
+  return false;
+}
+
+/** What must be said, or refused, about the series even though only their groups are kept. */
+function checkGrouped(
+  ctx: ExecContext,
+  node: ScanNode,
+  set: SeriesSet,
+  results: readonly FragmentResult[],
+  shards: readonly Shard[],
+): void {
+  const annotated = node.func === 'rate' || node.func === 'increase';
+  const named = node.select.matchers.some((m) => m.name === METRIC_NAME && m.type === '=');
+  const mayCollide = !node.keepName && !ctx.options.delayedNames && !named;
+  if (!annotated && !mayCollide) return;
+  const labels: Labels[] = [];
+  for (const [k, { counts }] of results.entries()) {
+    const { from } = shards[k] as Shard;
+    for (const [i, count] of counts.entries()) if (count > 0) labels.push(set.labels(from + i));
+  }
+  annotateSeries(ctx, node, labels);
+  if (mayCollide) resultLabels(ctx, node, labels);
+}
+
+/** The labels of a function's results, before any delayed removal. */
+export function resultLabels(ctx: ExecContext, node: SeriesFunction, labels: Labels[]): Labels[] {
+  if (node.keepName || ctx.options.delayedNames) return labels;
+  const dropped = labels.map(dropMetadata);
+  if (node.func !== 'timestamp') refuseSameLabels(dropped);
+  return dropped;
+}
+
+const COUNTER_SUFFIX = /_(?:total|sum|count|bucket)$/;
+
+/** Notes about the arguments and the series that had a result. */
+export function annotateSeries(
+  ctx: ExecContext,
+  node: SeriesFunction,
+  labels: readonly Labels[],
+): void {
+  if (node.func !== 'rate' && node.func !== 'increase') return;
+  for (const label of labels) {
+    const name = label.get(METRIC_NAME);
+    if (name === '') continue;
+    if (ctx.options.typeAndUnitLabels) {
+      const type = label.get('__type__');
+      if (type === 'counter' || type === 'histogram') continue;
+      ctx.annotations.possibleNonCounterType(name, type, node.argSpan);
+    } else if (!COUNTER_SUFFIX.test(name)) {
+      ctx.annotations.possibleNonCounter(name, node.argSpan);
+    }
+  }
+}
+
+/**
+ * Checks scalar arguments that have limits.
+ * @throws CodedError execution when a smoothing factor is outside its range.
+ */
+export function checkParams(
+  ctx: ExecContext,
+  node: SeriesFunction,
+  params: readonly Float64Array[],
+): void {
+  if (node.func === 'quantile_over_time') {
+    for (const q of params[0] ?? []) {
+      const span = node.params[0]?.span ?? node.argSpan;
+      if (!(q >= 0 && q <= 1)) ctx.annotations.invalidQuantile(q, span);
+    }
+  }
+  if (node.func !== 'double_exponential_smoothing') return;
+  const limits = [
+    ['smoothing', 'sf'],
+    ['trend', 'tf'],
+  ] as const;
+  for (const [i, [name, symbol]] of limits.entries()) {
+    for (const factor of params[i] ?? []) {
+      if (factor > 0 && factor < 1) continue;
+      const got = factor.toFixed(6);
+      const text = `invalid ${name} factor. Expected: 0 < ${symbol} < 1, got: ${got}`;
+      throw new CodedError('execution', text);
+    }
+  }
+}

@@ -1,0 +1,329 @@
+/**
+ * Binary operators between two vectors. Series find each other by a signature, the labels that on() or ignoring()
+ * leave; signatures are computed once a series, and each signature is worked through step by step.
+ */
+import { CodedError } from '../../lib/errors.ts';
+import { must } from '../../lib/assert.ts';
+import type { Labels } from '../../model/labels.ts';
+import { compareUtf8 } from '../../lib/utf8.ts';
+import { ARITHMETIC, COMPARISON } from '../funcs/arithmetic.ts';
+import { isSetOperator, type VectorMatching } from '../parse/ast.ts';
+import type { BinaryNode } from '../plan/node.ts';
+import type { ExecContext } from './context.ts';
+import { Signatures, dropMetadata, printLabels } from './metric-labels.ts';
+import { mergeResult } from './same-labels.ts';
+import { VectorBuilder, newVectors, type StepVectors } from './step-vectors.ts';
+
+/** Evaluates an operator between two vectors. */
+export function matchVectors(
+  ctx: ExecContext,
+  node: BinaryNode,
+  lhs: StepVectors,
+  rhs: StepVectors,
+): StepVectors {
+  const matching = must(node.matching, 'vectors are matched');
+  const signatures = new Signatures(matching.labels, matching.on);
+  const left = lhs.labels.map((labels) => signatures.id(labels));
+  const right = rhs.labels.map((labels) => signatures.id(labels));
+  if (isSetOperator(node.op)) {
+    return mergeResult(ctx, combineSets(node.op, { lhs, rhs, left, right }));
+  }
+  return mergeResult(ctx, new Join(ctx, node, matching, signatures).run(lhs, rhs, left, right));
+}
+
+interface Sides {
+  readonly lhs: StepVectors;
+  readonly rhs: StepVectors;
+  readonly left: readonly number[];
+  readonly right: readonly number[];
+}
+
+/** Which signatures have a value at which step. */
+function presence(
+  { present, steps }: StepVectors,
+  ids: readonly number[],
+  count: number,
+): Uint8Array {
+  const has = new Uint8Array(count * steps);
+  for (const [row, id] of ids.entries()) {
+    for (let s = 0; s < steps; s++) {
+      if (present[row * steps + s] === 1) has[id * steps + s] = 1;
+    }
+  }
+  return has;
+}
+
+function combineSets(op: 'and' | 'or' | 'unless', { lhs, rhs, left, right }: Sides): StepVectors {
+  const count = Math.max(-1, ...left, ...right) + 1;
+  const { steps } = lhs;
+  if (op === 'or') {
+    const taken = presence(lhs, left, count);
+    mask(rhs, right, taken, 0);
+    return concat(lhs, rhs);
+  }
+  const other = presence(rhs, right, count);
+  mask(lhs, left, other, op === 'and' ? 1 : 0);
+  return steps === 0 ? newVectors([], 0) : lhs;
+}
+
+/** Keeps values whose signature has, or has not, a value on the other side. */
+function mask(
+  { present, steps }: StepVectors,
+  ids: readonly number[],
+  other: Uint8Array,
+  wanted: 0 | 1,
+): void {
+  for (const [row, id] of ids.entries()) {
+    for (let s = 0; s < steps; s++) {
+      if (other[id * steps + s] !== wanted) present[row * steps + s] = 0;
+    }
+  }
+}
+
+function concat(a: StepVectors, b: StepVectors): StepVectors {
+  const all = newVectors([...a.labels, ...b.labels], a.steps);
+  const size = a.labels.length * a.steps;
+  all.values.set(a.values);
+  all.values.set(b.values, size);
+  all.present.set(a.present);
+  all.present.set(b.present, size);
+  all.dropName.set(a.dropName);
+  all.dropName.set(b.dropName, a.labels.length);
+  return all;
+}
+
+/** Rows by signature. */
+function rowsBySignature(ids: readonly number[]): number[][] {
+  const rows: number[][] = [];
+  for (const [row, id] of ids.entries()) {
+    const list = rows[id];
+    if (list === undefined) rows[id] = [row];
+    else list.push(row);
+  }
+  return rows;
+}
+
+function refuseTwice(): never {
+  throw new CodedError('execution', 'vector cannot contain metrics with the same labelset');
+}
+
+/** One join of a "many" with a "one" side; in one-to-one the left side plays the many. */
+class Join {
+  readonly #node: BinaryNode;
+  readonly #matching: VectorMatching;
+  readonly #signatures: Signatures;
+  readonly #delayed: boolean;
+  readonly #combine: ((a: number, b: number) => number) | undefined;
+  readonly #compare: ((a: number, b: number) => boolean) | undefined;
+  /** Result rows by the labels of the two sides. */
+  readonly #rows = new Map<string, number>();
+  #builder = new VectorBuilder(0);
+  #swapped = false;
+
+  constructor(
+    ctx: ExecContext,
+    node: BinaryNode,
+    matching: VectorMatching,
+    signatures: Signatures,
+  ) {
+    this.#node = node;
+    this.#matching = matching;
+    this.#signatures = signatures;
+    this.#delayed = ctx.options.delayedNames;
+    this.#combine = ARITHMETIC.get(node.op);
+    this.#compare = COMPARISON.get(node.op);
+  }
+
+  run(
+    lhs: StepVectors,
+    rhs: StepVectors,
+    left: readonly number[],
+    right: readonly number[],
+  ): StepVectors {
+    const { card, fillLeft, fillRight } = this.#matching;
+    this.#swapped = card === 'one-to-many';
+    const [many, one] = this.#swapped ? [rhs, lhs] : [lhs, rhs];
+    const [manyIds, oneIds] = this.#swapped ? [right, left] : [left, right];
+    // compat: which side a fill belongs to does not change when the sides are swapped.
+    const fills = { many: fillLeft, one: fillRight };
+    this.#builder = new VectorBuilder(lhs.steps, Math.max(1, many.labels.length));
+    const manyRows = rowsBySignature(manyIds);
+    const oneRows = rowsBySignature(oneIds);
+    const active = this.#activeSteps(many, one);
+    const count = Math.max(manyRows.length, oneRows.length);
+    for (let id = 0; id < count; id++) {
+      const m = manyRows[id] ?? [];
+      const o = oneRows[id] ?? [];
+      if (m.length === 0 && fills.many === undefined && o.length < 2) continue;
+      if (o.length === 0 && fills.one === undefined) continue;
+      if (m.length === 1 && o.length === 1 && fills.many === undefined && fills.one === undefined) {
+        this.#pair(many, m[0] as number, one, o[0] as number);
+      } else this.#signature(many, m, one, o, fills, active);
+    }
+    return this.#builder.finish();
+  }
+
+  /** Steps at which anything can match: without fills an empty side ends it before any error is noticed. */
+  #activeSteps(many: StepVectors, one: StepVectors): Uint8Array {
+    const { fillLeft, fillRight } = this.#matching;
+    const active = new Uint8Array(many.steps);
+    if (fillLeft !== undefined || fillRight !== undefined) return active.fill(1);
+    const [a, b] = [many, one].map(({ present, steps, labels }) => {
+      const any = new Uint8Array(steps);
+      for (let i = 0; i < labels.length * steps; i++) if (present[i] === 1) any[i % steps] = 1;
+      return any;
+    });
+    for (let s = 0; s < active.length; s++) active[s] = (a?.[s] ?? 0) & (b?.[s] ?? 0);
+    return active;
+  }
+
+  /** The common case: one series on each side, nothing to refuse but equal results. */
+  #pair(many: StepVectors, m: number, one: StepVectors, o: number): void {
+    const { steps } = many;
+    const combine = this.#combine;
+    if (combine === undefined) {
+      for (let s = 0; s < steps; s++) {
+        const [i, j] = [m * steps + s, o * steps + s];
+        if (many.present[i] !== 1 || one.present[j] !== 1) continue;
+        const [a, b] = [many.values[i] as number, one.values[j] as number];
+        this.#emit(many.labels[m] as Labels, one.labels[o] as Labels, s, a, b, undefined);
+      }
+      return;
+    }
+    const builder = this.#builder;
+    const swapped = this.#swapped;
+    let row = -1;
+    for (let s = 0; s < steps; s++) {
+      const i = m * steps + s;
+      const j = o * steps + s;
+      if (many.present[i] !== 1 || one.present[j] !== 1) continue;
+      const a = many.values[i] as number;
+      const b = one.values[j] as number;
+      if (row < 0) row = this.#row(many.labels[m] as Labels, one.labels[o] as Labels);
+      if (builder.has(row, s)) refuseTwice();
+      builder.set(row, s, swapped ? combine(b, a) : combine(a, b));
+    }
+  }
+
+  #signature(
+    many: StepVectors,
+    manyRows: readonly number[],
+    one: StepVectors,
+    oneRows: readonly number[],
+    fills: { many: number | undefined; one: number | undefined },
+    active: Uint8Array,
+  ): void {
+    const { steps } = many;
+    for (let s = 0; s < steps; s++) {
+      if (active[s] !== 1) continue;
+      const partner = this.#onlyOne(one, oneRows, s);
+      let matched = false;
+      const seen = manyRows.length > 1 ? new Set<number>() : undefined;
+      for (const row of manyRows) {
+        const i = row * steps + s;
+        if (many.present[i] !== 1) continue;
+        const labels = many.labels[row] as Labels;
+        if (partner < 0 && fills.one === undefined) continue;
+        const other = partner < 0 ? this.#matched(labels) : (one.labels[partner] as Labels);
+        const value =
+          partner < 0 ? (fills.one as number) : (one.values[partner * steps + s] as number);
+        if (matched && this.#matching.card === 'one-to-one') {
+          throw new CodedError(
+            'execution',
+            'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
+          );
+        }
+        matched = true;
+        this.#emit(labels, other, s, many.values[i] as number, value, seen);
+      }
+      if (!matched && partner >= 0 && fills.many !== undefined) {
+        const labels = one.labels[partner] as Labels;
+        const value = one.values[partner * steps + s] as number;
+        this.#emit(this.#matched(labels), labels, s, fills.many, value, undefined);
+      }
+    }
+  }
+
+  /** The row of the one side that has a value at the step, -1 when none has. */
+  #onlyOne(one: StepVectors, rows: readonly number[], s: number): number {
+    let found = -1;
+    for (const row of rows) {
+      if (one.present[row * one.steps + s] !== 1) continue;
+      if (found >= 0) this.#refuseDuplicate(one.labels[found] as Labels, one.labels[row] as Labels);
+      found = row;
+    }
+    return found;
+  }
+
+  #refuseDuplicate(a: Labels, b: Labels): never {
+    const group = printLabels(this.#matched(b));
+    const side = this.#matching.card === 'one-to-many' ? 'left' : 'right';
+    const pair = [printLabels(a), printLabels(b)].sort(compareUtf8).join(', ');
+    throw new CodedError(
+      'execution',
+      `found duplicate series for the match group ${group} on the ${side} hand-side of the operation: [${pair}];many-to-many matching not allowed: matching labels must be unique on one side`,
+    );
+  }
+
+  /** The labels that two series agree in. */
+  #matched(labels: Labels): Labels {
+    return this.#signatures.reduce(labels);
+  }
+
+  #emit(
+    many: Labels,
+    one: Labels,
+    s: number,
+    manyValue: number,
+    oneValue: number,
+    seen: Set<number> | undefined,
+  ): void {
+    const [a, b] = this.#swapped ? [oneValue, manyValue] : [manyValue, oneValue];
+    const { returnBool } = this.#node;
+    let value = a;
+    let keep = true;
+    if (this.#compare === undefined) value = must(this.#combine, 'known operator')(a, b);
+    else {
+      keep = this.#compare(a, b);
+      if (returnBool) value = keep ? 1 : 0;
+    }
+    const row = this.#row(many, one);
+    if (seen !== undefined) {
+      if (seen.has(row)) {
+        throw new CodedError(
+          'execution',
+          'multiple matches for labels: grouping labels must ensure unique matches',
+        );
+      }
+      seen.add(row);
+    }
+    if (!keep && !returnBool) return;
+    if (this.#builder.has(row, s)) refuseTwice();
+    this.#builder.set(row, s, value);
+  }
+
+  /** The result row of a pair. */
+  #row(many: Labels, one: Labels): number {
+    const pair = `${many.key}\ufffe${one.key}`;
+    let row = this.#rows.get(pair);
+    if (row !== undefined) return row;
+    const labels = this.#resultLabels(many, one);
+    const key = `=${labels.key}`;
+    row = this.#rows.get(key) ?? this.#builder.add(labels, this.#node.returnBool ? 1 : 0);
+    this.#rows.set(key, row);
+    this.#rows.set(pair, row);
+    return row;
+  }
+
+  #resultLabels(many: Labels, one: Labels): Labels {
+    const { card, include, on, labels: names } = this.#matching;
+    const drop = this.#compare === undefined || (this.#node.returnBool && !this.#delayed);
+    let labels = drop ? dropMetadata(many) : many;
+    if (card === 'one-to-one') {
+      const set = new Set(names);
+      labels = on ? labels.keep(set) : labels.drop(set);
+    }
+    for (const name of include) labels = labels.with(name, one.get(name));
+    return labels;
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * The logical plan: what is to be computed, with everything about time resolved. Each node knows the grid of steps
+ * that it is evaluated on, so subqueries and step-invariant parts need no special care further down.
+ */
+import { unreachable } from '../../lib/assert.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import type { AggregateOp } from '../parse/token.ts';
+import type { BinaryOp, Span, VectorMatching } from '../parse/ast.ts';
+
+/** Evaluation times: start, start + step, …; ms. */
+export interface Grid {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly count: number;
+}
+
+/** One request to the storage; both ends inclusive, ms. */
+export interface SelectPlan {
+  /** Place in {@link QueryPlan.selects}. */
+  readonly index: number;
+  readonly matchers: readonly Matcher[];
+  readonly mint: number;
+  readonly maxt: number;
+}
+
+/** How far a range selector looks beyond its range. */
+export type Extension = 'none' | 'anchored' | 'smoothed';
+
+interface NodeBase {
+  readonly grid: Grid;
+  /** Where it stands in the query, for annotations. */
+  readonly span: Span;
+}
+
+/** A constant. */
+export interface NumberNode extends NodeBase {
+  readonly kind: 'number';
+  readonly value: number;
+}
+
+/** A string; only a whole query or an argument can be one. */
+export interface StringNode extends NodeBase {
+  readonly kind: 'string';
+  readonly value: string;
+}
+
+/** What a scan or window groups by, when an aggregation was pushed into it. */
+export interface GroupBy {
+  readonly op: AggregateOp;
+  readonly labels: readonly string[];
+  readonly without: boolean;
+}
+
+/** The part of a scan that says what is computed of each series. */
+export interface SeriesFunction {
+  /** 'value' and 'timestamp' look at the last sample of each step, everything else is a range function. */
+  readonly func: string;
+  /** Scalar arguments. */
+  readonly params: readonly PlanNode[];
+  /** The evaluation time of the first step minus offset, or what `@` says; and from one step to the next. */
+  readonly refStartMs: number;
+  readonly refStepMs: number;
+  readonly rangeMs: number;
+  readonly extension: Extension;
+  /** Whether series keep their metric names. */
+  readonly keepName: boolean;
+  /** Where the argument stands, for annotations. */
+  readonly argSpan: Span;
+}
+
+/** Reads series from storage, and computes one value a step of each, or one a step of each group. */
+export interface ScanNode extends NodeBase, SeriesFunction {
+  readonly kind: 'scan';
+  readonly select: SelectPlan;
+  readonly lookbackMs: number;
+  readonly aggregate: GroupBy | undefined;
+}
+
+/** A range function over a subquery. */
+export interface WindowNode extends NodeBase, SeriesFunction {
+  readonly kind: 'window';
+  readonly source: PlanNode;
+}
+
+/** The raw samples of a range selector. */
+export interface RawNode extends NodeBase {
+  readonly kind: 'raw';
+  readonly select: SelectPlan;
+  readonly endMs: number;
+  readonly rangeMs: number;
+  readonly extension: Extension;
+}
+
+/** A subquery that is a whole query: its inner expression as raw samples. */
+export interface SubqueryNode extends NodeBase {
+  readonly kind: 'subquery';
+  readonly expr: PlanNode;
+}
+
+/** -expr. */
+export interface NegateNode extends NodeBase {
+  readonly kind: 'negate';
+  readonly expr: PlanNode;
+}
+
+/** A binary operator; `matching` between two vectors. */
+export interface BinaryNode extends NodeBase {
+  readonly kind: 'binary';
+  readonly op: BinaryOp;
+  readonly lhs: PlanNode;
+  readonly rhs: PlanNode;
+  readonly matching: VectorMatching | undefined;
+  readonly returnBool: boolean;
+}
+
+/** An aggregation that was not pushed into a scan. */
+export interface AggregateNode extends NodeBase {
+  readonly kind: 'aggregate';
+  readonly op: AggregateOp;
+  readonly expr: PlanNode;
+  readonly param: PlanNode | undefined;
+  readonly labels: readonly string[];
+  readonly without: boolean;
+}
+
+/** A function of vectors and scalars. */
+export interface CallNode extends NodeBase {
+  readonly kind: 'call';
+  readonly func: string;
+  readonly args: readonly PlanNode[];
+}
+
+/** absent() and absent_over_time(): 1 where the expression has no value. */
+export interface AbsentNode extends NodeBase {
+  readonly kind: 'absent';
+  readonly expr: PlanNode;
+  /** Labels that the matchers of the argument determine, as name, value, …. */
+  readonly labels: readonly (readonly [string, string])[];
+}
+
+/** Computes its expression at one step and repeats it for all. */
+export interface InvariantNode extends NodeBase {
+  readonly kind: 'invariant';
+  readonly expr: PlanNode;
+}
+
+/** Any node. */
+export type PlanNode =
+  | NumberNode
+  | StringNode
+  | ScanNode
+  | WindowNode
+  | RawNode
+  | SubqueryNode
+  | NegateNode
+  | BinaryNode
+  | AggregateNode
+  | CallNode
+  | AbsentNode
+  | InvariantNode;
+
+/** A planned query. */
+export interface QueryPlan {
+  readonly root: PlanNode;
+  readonly selects: readonly SelectPlan[];
+}
+
+/** The same plan with every node's children replaced first, then the node itself. */
+export function mapPlan(node: PlanNode, change: (node: PlanNode) => PlanNode): PlanNode {
+  const map = (child: PlanNode) => mapPlan(child, change);
+  switch (node.kind) {
+    case 'number':
+    case 'string':
+    case 'raw':
+      return change(node);
+    case 'scan':
+      return change({ ...node, params: node.params.map(map) });
+    case 'window':
+      return change({ ...node, params: node.params.map(map), source: map(node.source) });
+    case 'subquery':
+    case 'negate':
+    case 'absent':
+    case 'invariant':
+      return change({ ...node, expr: map(node.expr) });
+    case 'binary':
+      return change({ ...node, lhs: map(node.lhs), rhs: map(node.rhs) });
+    case 'aggregate':
+      return change({
+        ...node,
+        expr: map(node.expr),
+        param: node.param === undefined ? undefined : map(node.param),
+      });
+    case 'call':
+      return change({ ...node, args: node.args.map(map) });
+    default:
+      return unreachable(node);
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * One Queryable over several: adds each source's external labels, takes replica labels away, and makes one series of
+ * those that become equal.
+ *
+ * Equal series are chained: samples in time order, of two with one timestamp that of the earlier source. (Penalty
+ * deduplication is the querier's and lives in dedup/.)
+ */
+import { compareUtf8 } from '../lib/utf8.ts';
+import { Labels, compareLabels, equalLabels } from '../model/labels.ts';
+import type { Matcher } from '../model/matcher.ts';
+import { FloatColumns } from './storage.ts';
+import type { Queryable, SelectRequest, SeriesSet, SharedSeries, TimeRange } from './storage.ts';
+
+/** A storage and the labels that all its series carry; they win over labels of the series. */
+export interface MergedSource {
+  readonly queryable: Queryable;
+  readonly externalLabels: Labels;
+}
+
+/** Where the samples of one merged series are: set number and index, most often one. */
+type Parts = readonly (readonly [number, number])[];
+
+/** Sources seen as one storage. */
+export class MergedQueryable implements Queryable {
+  readonly #sources: readonly MergedSource[];
+  readonly #replicaLabels: ReadonlySet<string>;
+
+  constructor(sources: readonly MergedSource[], replicaLabels: readonly string[]) {
+    this.#sources = sources;
+    this.#replicaLabels = new Set(replicaLabels);
+  }
+
+  async select(request: SelectRequest): Promise<SeriesSet> {
+    const sets: SeriesSet[] = [];
+    const sourceNumbers: number[] = [];
+    const entries: { labels: Labels; set: number; index: number }[] = [];
+    for (const [number, source] of this.#sources.entries()) {
+      const matchers = matchersFor(source.externalLabels, request.matchers);
+      if (matchers === undefined) continue;
+      const set = await source.queryable.select({ ...request, matchers });
+      for (let i = 0; i < set.count; i++) {
+        const labels = this.#relabel(set.labels(i), source.externalLabels);
+        entries.push({ labels, set: sets.length, index: i });
+      }
+      sets.push(set);
+      sourceNumbers.push(number);
+    }
+    // A stable sort keeps equal series in the order of their sources.
+    entries.sort((a, b) => compareLabels(a.labels, b.labels));
+    const labels: Labels[] = [];
+    const parts: [number, number][][] = [];
+    for (const entry of entries) {
+      const last = labels.at(-1);
+      if (last !== undefined && equalLabels(last, entry.labels)) {
+        parts.at(-1)?.push([entry.set, entry.index]);
+      } else {
+        labels.push(entry.labels);
+        parts.push([[entry.set, entry.index]]);
+      }
+    }
+    return new MergedSeriesSet(request, sets, sourceNumbers, parts, labels);
+  }
+
+  openShared(shared: SharedSeries): SeriesSet {
+    const { sources, parts } = shared.payload as SharedMerged;
+    const sets = sources.map(({ number, series }) =>
+      this.#source(number).queryable.openShared(series),
+    );
+    return new MergedSeriesSet(
+      shared,
+      sets,
+      sources.map(({ number }) => number),
+      parts,
+      undefined,
+    );
+  }
+
+  async labelNames(
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): Promise<string[]> {
+    const names = new Set<string>();
+    for (const source of this.#sources) {
+      const sets = matcherSetsFor(source.externalLabels, matcherSets);
+      if (sets === undefined) continue;
+      const found = await source.queryable.labelNames(sets, range);
+      for (const name of found) names.add(name);
+      if (found.length > 0) for (const [name] of source.externalLabels) names.add(name);
+    }
+    return [...names].filter((name) => !this.#replicaLabels.has(name)).sort(compareUtf8);
+  }
+
+  async labelValues(
+    name: string,
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): Promise<string[]> {
+    const values = new Set<string>();
+    if (this.#replicaLabels.has(name)) return [];
+    for (const source of this.#sources) {
+      const sets = matcherSetsFor(source.externalLabels, matcherSets);
+      if (sets === undefined) continue;
+      const external = source.externalLabels.get(name);
+      if (external === '') {
+        for (const value of await source.queryable.labelValues(name, sets, range))
+          values.add(value);
+      } else if ((await source.queryable.labelNames(sets, range)).length > 0) values.add(external);
+    }
+    return [...values].sort(compareUtf8);
+  }
+
+  #source(number: number): MergedSource {
+    const source = this.#sources[number];
+    if (source === undefined) throw new Error('BUG: a shared series of an unknown source');
+    return source;
+  }
+
+  #relabel(labels: Labels, externalLabels: Labels): Labels {
+    const replicas = this.#replicaLabels;
+    const added = [...externalLabels].filter(([name]) => !replicas.has(name));
+    const kept = labels.drop(replicas);
+    return added.length === 0 ? kept : Labels.fromPairs([...kept, ...added]);
+  }
+}
+
+/** The payload of shared merged series: what each source shares, and the parts, whose indexes count within it. */
+interface SharedMerged {
+  readonly sources: readonly { readonly number: number; readonly series: SharedSeries }[];
+  readonly parts: readonly Parts[];
+}
+
+/** The matchers left for a source; undefined when its external labels do not match. */
+function matchersFor(external: Labels, matchers: readonly Matcher[]): Matcher[] | undefined {
+  const rest: Matcher[] = [];
+  for (const matcher of matchers) {
+    const value = external.get(matcher.name);
+    if (value === '') rest.push(matcher);
+    else if (!matcher.matches(value)) return undefined;
+  }
+  return rest;
+}
+
+/** The matcher sets left for a source; undefined when there were some and none can match. */
+function matcherSetsFor(
+  external: Labels,
+  sets: readonly (readonly Matcher[])[],
+): Matcher[][] | undefined {
+  const left = sets.map((set) => matchersFor(external, set)).filter((set) => set !== undefined);
+  return left.length === 0 && sets.length > 0 ? undefined : left;
+}
+
+class MergedSeriesSet implements SeriesSet {
+  readonly #range: TimeRange;
+  readonly #sets: readonly SeriesSet[];
+  readonly #sourceNumbers: readonly number[];
+  readonly #parts: readonly Parts[];
+  readonly #labels: readonly Labels[] | undefined;
+
+  constructor(
+    range: TimeRange,
+    sets: readonly SeriesSet[],
+    sourceNumbers: readonly number[],
+    parts: readonly Parts[],
+    labels: readonly Labels[] | undefined,
+  ) {
+    this.#range = range;
+    this.#sets = sets;
+    this.#sourceNumbers = sourceNumbers;
+    this.#parts = parts;
+    this.#labels = labels;
+  }
+
+  get count(): number {
+    return this.#parts.length;
+  }
+
+  labels(i: number): Labels {
+    const labels = this.#labels?.[i];
+    if (labels === undefined) throw new Error('BUG: labels of series that another thread selected');
+    return labels;
+  }
+
+  sampleCountMax(i: number): number {
+    let count = 0;
+    for (const [set, index] of this.#part(i)) count += this.#set(set).sampleCountMax(index);
+    return count;
+  }
+
+  load(from: number, to: number): Promise<void> | undefined {
+    const loads: Promise<void>[] = [];
+    for (let i = from; i < to; i++) {
+      for (const [set, index] of this.#part(i)) {
+        const load = this.#set(set).load(index, index + 1);
+        if (load !== undefined) loads.push(load);
+      }
+    }
+    return loads.length === 0 ? undefined : Promise.all(loads).then(() => undefined);
+  }
+
+  readFloats(i: number, into: FloatColumns, dropStale: boolean): void {
+    const part = this.#part(i);
+    const [first, ...others] = part;
+    if (first === undefined) throw new Error('BUG: a merged series without parts');
+    this.#set(first[0]).readFloats(first[1], into, dropStale);
+    for (const [set, index] of others) {
+      // The next read may reuse the memory that the columns are views of.
+      const t = into.t.slice(0, into.length);
+      const v = copyBits(into.v, into.length);
+      this.#set(set).readFloats(index, into, dropStale);
+      chain(t, v, into);
+    }
+  }
+
+  share(from: number, to: number): SharedSeries {
+    const picked: number[][] = this.#sets.map(() => []);
+    const parts = this.#parts.slice(from, to).map((part) =>
+      part.map(([set, index]): [number, number] => {
+        const list = picked[set] as number[];
+        list.push(index);
+        return [set, list.length - 1];
+      }),
+    );
+    const sources = this.#sets.map((set, n) => ({
+      number: this.#sourceNumbers[n] as number,
+      series: set.sharePicked(picked[n] as number[]),
+    }));
+    const payload: SharedMerged = { sources, parts };
+    return { count: parts.length, mint: this.#range.mint, maxt: this.#range.maxt, payload };
+  }
+
+  sharePicked(): SharedSeries {
+    throw new Error('BUG: a merged set is not a source of a merged set');
+  }
+
+  close(): void {
+    for (const set of this.#sets) set.close();
+  }
+
+  #part(i: number): Parts {
+    const part = this.#parts[i];
+    if (part === undefined) throw new RangeError(`BUG: series ${i} of ${this.#parts.length}`);
+    return part;
+  }
+
+  #set(number: number): SeriesSet {
+    return this.#sets[number] as SeriesSet;
+  }
+}
+
+/** A copy of values that keeps the bits of stale markers. */
+function copyBits(v: Float64Array, length: number): Float64Array {
+  const copy = new Float64Array(length);
+  copy.set(v.subarray(0, length));
+  return copy;
+}
+
+/** Merges samples t, v into the columns, which hold the later source's; t, v win where times are equal. */
+function chain(t: Float64Array, v: Float64Array, into: FloatColumns): void {
+  const out = new FloatColumns(t.length + into.length);
+  let n = 0;
+  let i = 0;
+  let j = 0;
+  while (i < t.length || j < into.length) {
+    const mine = i < t.length ? (t[i] as number) : Infinity;
+    const theirs = j < into.length ? (into.t[j] as number) : Infinity;
+    const useMine = mine <= theirs;
+    out.t[n] = useMine ? mine : theirs;
+    // One element through `set` keeps its bits; an assignment would not.
+    out.v.set(useMine ? v.subarray(i, i + 1) : into.v.subarray(j, j + 1), n);
+    n++;
+    if (theirs === mine) j++;
+    if (useMine) i++;
+    else j++;
+  }
+  into.t = out.t;
+  into.v = out.v;
+  into.length = n;
+}

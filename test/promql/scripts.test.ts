@@ -1,0 +1,31 @@
+/** Runs our own scripts in Prometheus' test language. */
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { runScript } from '../support/promqltest.ts';
+
+const FOLDER = new URL('./', import.meta.url);
+
+for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.test'))) {
+  test(file, async () => {
+    const outcomes = await runScript(readFileSync(new URL(file, FOLDER), 'utf8'));
+    const wrong = outcomes.filter(({ status }) => status !== 'passed');
+    assert.deepEqual(wrong, []);
+    assert.notEqual(outcomes.length, 0);
+  });
+}
+
+test('a script that expects what is not so fails', async () => {
+  const f = async (expectation: string, reason: RegExp) => {
+    const script = `load 1m\n  x 1 2\n\neval instant at 1m x\n  ${expectation}\n`;
+    const [outcome] = await runScript(script);
+    assert.equal(outcome?.status, 'failed');
+    assert.match(outcome.reason, reason);
+  };
+  await f('x 3', /is 2, want 3/);
+  await f('x{a="b"} 2', /unexpected x/);
+  await f('', /unexpected x/);
+  await f('2', /want a scalar/);
+  await f('expect fail', /did not fail/);
+  await f('expect warn', /no warn/);
+});
