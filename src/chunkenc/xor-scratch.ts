@@ -13,8 +13,8 @@ const PAGE = 65536;
 /** Chunk bytes go here; 64 KiB is the largest chunk that chunk files may hold in practice. */
 const SOURCE = 0;
 const SOURCE_BYTES = PAGE;
-/** The kernel reads up to 32 bytes past a chunk. */
-const SLACK = 32;
+/** limit: the longest chunk; the kernel reads up to 32 bytes past it. */
+export const SOURCE_BYTES_MAX = SOURCE_BYTES - 32;
 /** limit: columns of 48 M samples (768 MiB) in one scratch; a longer series must be read in parts. */
 const CAPACITY_MAX = 48 << 20;
 
@@ -22,9 +22,10 @@ const CAPACITY_MAX = 48 << 20;
 export class XorScratch {
   readonly #memory = new WebAssembly.Memory({ initial: 1 });
   readonly #kernel: XorDecodeKernel | undefined;
-  #source = new Uint8Array(0);
   #halves = new Uint32Array(0);
   #capacity = 0;
+  /** Where chunk bytes go to be decoded; replaced when the columns grow. */
+  source = new Uint8Array(0);
   /** Timestamps in ms. */
   t = new Float64Array(0);
   /** Values; bits are exact, see model/value.ts. */
@@ -55,16 +56,22 @@ export class XorScratch {
     count: number,
     dropStale: boolean,
   ): boolean {
+    if (length > SOURCE_BYTES_MAX) return false;
+    this.source.set(bytes.subarray(offset, offset + length));
+    return this.appendSource(length, count, dropStale);
+  }
+
+  /** The same for a chunk whose bytes the caller has put at the start of {@link source}. */
+  appendSource(length: number, count: number, dropStale: boolean): boolean {
     // A sample takes at least two bits, so a larger count is a lie that must not allocate.
-    if (length > SOURCE_BYTES - SLACK || length < 2 || count > length * 4) return false;
+    if (length < 2 || count > length * 4) return false;
     if (this.length + count > this.#capacity) this.#grow(this.length + count);
     const at = this.length;
     let n: number;
     if (this.#kernel === undefined) {
       const out = { t: this.t, halves: this.#halves };
-      n = decodeXorTwin(bytes, offset, length, count, out, at, dropStale);
+      n = decodeXorTwin(this.source, 0, length, count, out, at, dropStale);
     } else {
-      this.#source.set(bytes.subarray(offset, offset + length));
       const outT = SOURCE_BYTES + at * 8;
       const outV = outT + this.#capacity * 8;
       n = this.#kernel.decode(SOURCE, length, count, outT, outV, dropStale ? 1 : 0);
@@ -100,7 +107,7 @@ export class XorScratch {
     if (pages > have) this.#memory.grow(pages - have);
     const { buffer } = this.#memory;
     this.#capacity = next;
-    this.#source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
+    this.source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
     this.t = new Float64Array(buffer, SOURCE_BYTES, next);
     this.v = new Float64Array(buffer, SOURCE_BYTES + next * 8, next);
     this.#halves = new Uint32Array(buffer, SOURCE_BYTES + next * 8, next * 2);

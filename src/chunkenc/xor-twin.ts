@@ -37,7 +37,8 @@ class BitReader {
       ((bytes[i + 1] as number) << 16) |
       ((bytes[i + 2] as number) << 8) |
       (bytes[i + 3] as number);
-    const window = shift === 0 ? word : (word << shift) | ((bytes[i + 4] as number) >>> (8 - shift));
+    const window =
+      shift === 0 ? word : (word << shift) | ((bytes[i + 4] as number) >>> (8 - shift));
     return window >>> (32 - n);
   }
 

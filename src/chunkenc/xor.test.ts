@@ -93,7 +93,8 @@ for (const twin of [false, true]) {
           const scratch = new XorScratch({ twin });
           const cut = 2 + (where % (bytes.length - 2));
           // Losing the last byte or more leaves too few bits for the last sample, padding apart.
-          if (cut < bytes.length - 1) equal(scratch.append(bytes, 0, cut, appender.count, false), false);
+          if (cut < bytes.length - 1)
+            equal(scratch.append(bytes, 0, cut, appender.count, false), false);
           bytes[cut] = (bytes[cut] as number) ^ mask;
           scratch.clear();
           scratch.append(bytes, 0, bytes.length, appender.count, false);

@@ -10,6 +10,7 @@
  * last page of a growing file is therefore cached with the length it had, and read again when more is asked for.
  */
 import { readSync } from 'node:fs';
+import { readFence } from '../../lib/fence.ts';
 
 /** limit: pages of 64 KiB: 200 chunks of cut order lie in one, and one read of it costs ~20 µs. */
 const PAGE_BYTES = 65536;
@@ -21,6 +22,8 @@ const LOCK = 0;
 const HITS = 1;
 const MISSES = 2;
 const HEADER_WORDS = 4;
+/** Hits are published by so many at a time. */
+const HITS_BATCH = 1024;
 
 /** Opens files for the cache: a thread's own descriptors by the cache's file numbers. */
 export interface PagedFiles {
@@ -35,6 +38,8 @@ export class PageCache {
   readonly #bytes: Uint8Array;
   readonly #slots: number;
   readonly #pagesAt: number;
+  /** perf: hits are counted here and published now and then: a shared counter would travel between the cores. */
+  #hits = 0;
 
   /** The memory for a budget in bytes, at least eight pages. */
   static allocate(budgetBytes: number): SharedArrayBuffer {
@@ -50,10 +55,10 @@ export class PageCache {
     this.#bytes = new Uint8Array(memory);
   }
 
-  /** Lookups answered from memory, and those that read a file, since the memory was made. */
+  /** Lookups answered from memory, except the latest few hundred of other threads, and those that read a file. */
   get counts(): { hits: number; misses: number } {
     return {
-      hits: Atomics.load(this.#words, HITS) >>> 0,
+      hits: (Atomics.load(this.#words, HITS) >>> 0) + (this.#hits % HITS_BATCH),
       misses: Atomics.load(this.#words, MISSES) >>> 0,
     };
   }
@@ -105,10 +110,10 @@ export class PageCache {
       if ((words[w + 3] as number) < start + n) return false;
       const from = this.#pagesAt + slot * PAGE_BYTES + start;
       into.set(this.#bytes.subarray(from, from + n), at);
-      words[w + 4] = 1;
-      // A read-modify-write orders the copy before it, which a plain load does not.
-      if (Atomics.or(words, w, 0) !== generation) return false;
-      words[HITS] = (words[HITS] as number) + 1;
+      if (words[w + 4] === 0) words[w + 4] = 1;
+      readFence();
+      if (Atomics.load(words, w) !== generation) return false;
+      if (++this.#hits % HITS_BATCH === 0) Atomics.add(words, HITS, HITS_BATCH);
       return true;
     }
     return false;

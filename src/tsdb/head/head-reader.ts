@@ -6,8 +6,9 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import { SOURCE_BYTES_MAX, XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { CorruptionError } from '../../lib/errors.ts';
+import { readFence } from '../../lib/fence.ts';
 import { compareUtf8 } from '../../lib/utf8.ts';
 import { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
@@ -195,8 +196,6 @@ class ChunkSource implements PagedFiles {
   readonly #handle: HeadHandle;
   readonly #cache: PageCache;
   readonly #descriptors = new Map<number, number>();
-  /** Chunk bytes on their way to the decoder. */
-  readonly bytes = new Uint8Array(65536);
   #scratch: XorScratch | undefined;
 
   constructor(handle: HeadHandle, cache: PageCache) {
@@ -223,12 +222,24 @@ class ChunkSource implements PagedFiles {
     return join(this.#handle.chunksDirectory, headChunkFileName(sequence));
   }
 
-  /** Reads a chunk to {@link bytes}. @throws CorruptionError when the file ends early. */
-  read(sequence: number, offset: number, length: number): void {
+  /**
+   * Decodes a chunk of a file behind what the scratch holds; false when it is not a float chunk of that count.
+   * @throws CorruptionError when the file ends early.
+   */
+  append(
+    sequence: number,
+    offset: number,
+    length: number,
+    count: number,
+    dropStale: boolean,
+  ): boolean {
+    const { scratch } = this;
     const file = this.#handle.number * FILES_PER_HEAD + sequence;
-    if (length <= this.bytes.length && this.#cache.read(this, file, offset, length, this.bytes))
-      return;
-    throw new CorruptionError('head chunk lies outside its file', this.path(sequence), offset);
+    if (length > SOURCE_BYTES_MAX) return false;
+    if (!this.#cache.read(this, file, offset, length, scratch.source)) {
+      throw new CorruptionError('head chunk lies outside its file', this.path(sequence), offset);
+    }
+    return scratch.appendSource(length, count, dropStale);
   }
 
   close(): void {
@@ -289,9 +300,11 @@ class HeadSeriesSet implements SeriesSet {
       const offset = snapshot.chunks[at + 1] as number;
       const length = snapshot.chunks[at + 2] as number;
       const count = snapshot.chunks[at + 3] as number;
-      if (file !== 0) this.#source.read(file, offset, length);
-      const [bytes, from] = file === 0 ? [snapshot.bytes, offset] : [this.#source.bytes, 0];
-      if (!scratch.append(bytes, from, length, count, dropStale)) {
+      const sound =
+        file === 0
+          ? scratch.append(snapshot.bytes, offset, length, count, dropStale)
+          : this.#source.append(file, offset, length, count, dropStale);
+      if (!sound) {
         const where = file === 0 ? 'head memory' : this.#source.path(file);
         throw new CorruptionError('chunk is not a float (XOR) chunk of its count', where, offset);
       }
@@ -351,8 +364,8 @@ class SeriesSnapshot {
       const before = Atomics.load(view.i32, generation);
       if ((before & 1) === 0) {
         this.#copy(view, address, range);
-        // A read-modify-write keeps the copies before it, which a plain load would not on weakly ordered machines.
-        if (Atomics.or(view.i32, generation, 0) === before) return;
+        readFence();
+        if (Atomics.load(view.i32, generation) === before) return;
       }
     }
   }

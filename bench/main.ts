@@ -1,0 +1,36 @@
+/**
+ * `npm run bench [-- name …]`: runs the benches by name, all by default, and prints a JSON line each. The server runs
+ * from a fresh bundle, as it does where the package is installed. docs/design/0001 fixes data and method.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { ROOT } from '../test/support/server-process.ts';
+import { benchIngest } from './macro/ingest.ts';
+import { benchQuery } from './macro/query.ts';
+import { benchStartup } from './macro/startup.ts';
+import { benchDecode } from './micro/decode.ts';
+
+const SERVER: readonly [string, ...string[]] = [process.execPath, join(ROOT, 'dist/main.js')];
+
+const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+  decode: () => Promise.resolve(benchDecode()),
+  startup: () => benchStartup(SERVER),
+  ingest: () => benchIngest(SERVER),
+  query: () => benchQuery(SERVER),
+};
+
+const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'));
+const unknown = asked.filter((name) => BENCHES[name] === undefined);
+if (unknown.length > 0) {
+  console.error(
+    `bench: no bench ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`,
+  );
+  process.exit(2);
+}
+const names = asked.length === 0 ? Object.keys(BENCHES) : asked;
+if (names.some((name) => name !== 'decode')) {
+  execFileSync(process.execPath, [join(ROOT, 'scripts/build.ts')], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+for (const name of names) console.log(JSON.stringify(await BENCHES[name]?.()));
