@@ -22,6 +22,9 @@ export function runAllCommand(
     format: values.string('log.format') as LogFormat,
   });
   log.info('starting thanos all', { version: build.version, node: process.versions.node });
+  if (values.isSet('tsdb.retention')) {
+    log.warn('--tsdb.retention is not applied yet: blocks are not cut, nothing is deleted');
+  }
   return runAll({
     log,
     dataDir: values.string('data-dir'),

@@ -98,7 +98,11 @@ export class ComputePool {
 
   /** Starts a dedicated worker; `onDeath` hears of an end that nobody asked for. */
   dedicate(name: string, onDeath: (reason: string) => void): void {
-    this.#dedicated.set(name, this.#start(name, onDeath));
+    const worker = this.#start(name, (reason) => {
+      this.#dedicated.delete(name);
+      onDeath(reason);
+    });
+    this.#dedicated.set(name, worker);
   }
 
   /** Ends all workers; running tasks fail. */
