@@ -104,7 +104,9 @@ function compileRegexp(pattern: string): FastRegexp {
 
 function compileRe2(pattern: string): RE2JS {
   try {
-    // The group keeps an alternation inside the anchors: (?:a|b) as a whole must match.
+    // On its own first: an error must name the pattern as it was written, and `a)(b` must not pass in the group.
+    RE2JS.compile(pattern);
+    // The group keeps an alternation inside the anchors.
     return RE2JS.compile(`^(?s:${pattern})$`);
   } catch (thrown) {
     throw new CodedError('bad_data', errorText(thrown), { cause: thrown });

@@ -58,8 +58,8 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
         params,
       );
     },
-    'query.fragment': async (fragment: Fragment) => {
-      const result = await runFragment(fragment, queryable);
+    'query.fragment': async (fragment: Fragment, { signal }: TaskContext) => {
+      const result = await runFragment(fragment, queryable, signal);
       return new Transfer(result, resultBuffers(result));
     },
     'query.series': (params: MetadataParams) => findSeries(queryable, params),

@@ -106,8 +106,14 @@ export class ExecContext {
     }
   }
 
-  /** Samples that are held no longer. */
-  release(samples: number): void {
-    this.#samplesNow -= samples;
+  /** How many samples are held now. */
+  get held(): number {
+    return this.#samplesNow;
+  }
+
+  /** Counts from now on what was held before and the result of an operation; its operands are held no longer. */
+  settle(before: number, result: number): void {
+    this.#samplesNow = before;
+    this.hold(result);
   }
 }

@@ -30,6 +30,28 @@ import {
 /** The value of a node over its grid. */
 export async function evaluate(ctx: ExecContext, node: PlanNode): Promise<Value> {
   await ctx.breathe();
+  const before = ctx.held;
+  const value = await evaluateNode(ctx, node);
+  ctx.settle(before, sampleCount(value));
+  return value;
+}
+
+function sampleCount(value: Value): number {
+  switch (value.kind) {
+    case 'string':
+      return 0;
+    case 'scalars':
+      return value.values.length;
+    case 'raw':
+      return value.t.length;
+    case 'vectors':
+      return countPresent(value.present);
+    default:
+      return unreachable(value);
+  }
+}
+
+async function evaluateNode(ctx: ExecContext, node: PlanNode): Promise<Value> {
   const steps = node.grid.count;
   switch (node.kind) {
     case 'number':
@@ -126,7 +148,6 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
   annotateSeries(ctx, node, kept);
   const result = { ...builder.finish(), labels: resultLabels(ctx, node, kept) };
   if (ctx.options.delayedNames) result.dropName.set(drops);
-  ctx.hold(countPresent(result.present));
   return result;
 }
 
@@ -161,7 +182,6 @@ async function evaluateInvariant(ctx: ExecContext, node: InvariantNode): Promise
     return { kind: 'scalars', values: new Float64Array(steps).fill(once.values[0] as number) };
   }
   if (once.kind !== 'vectors') return once;
-  ctx.hold(once.labels.length * (steps - 1));
   const result = newVectors(once.labels, steps);
   for (let i = 0; i < once.labels.length; i++) {
     result.values.fill(once.values[i] as number, i * steps, (i + 1) * steps);

@@ -74,15 +74,17 @@ export type FragmentRunner = (
   signal: AbortSignal | undefined,
 ) => Promise<FragmentResult[]>;
 
-/** Runs one fragment over a storage of this thread. */
+/** Runs one fragment over a storage of this thread. Rejects as the signal says when it fires meanwhile. */
 export async function runFragment(
   fragment: Fragment,
   queryable: Queryable,
+  signal?: AbortSignal,
 ): Promise<FragmentResult> {
   const set = queryable.openShared(fragment.series);
   try {
     await set.load(0, set.count);
-    return scanSeries(set, 0, set.count, fragment.spec, fragment.groups);
+    const check = (): void => signal?.throwIfAborted();
+    return scanSeries(set, 0, set.count, fragment.spec, fragment.groups, check);
   } finally {
     set.close();
   }
@@ -177,8 +179,9 @@ export function newWindows(spec: ScanSpec, t: Float64Array, v: Float64Array): Se
 
 /** The range function of a spec; undefined for 'value' and 'timestamp'. */
 export function windowFunction({ func, extension }: ScanSpec): WindowFunction | undefined {
-  if (func === 'value' || func === 'timestamp') return undefined;
-  if (extension === 'none') return must(WINDOW_FUNCTIONS.get(func), 'planned function exists');
+  const plain = extension === 'none';
+  if (func === 'timestamp' || (func === 'value' && plain)) return undefined;
+  if (plain) return must(WINDOW_FUNCTIONS.get(func), 'planned function exists');
   return must(EXTENDED_FUNCTIONS.get(`${func} ${extension}`), 'planned function exists');
 }
 

@@ -244,7 +244,6 @@ function collectGroups(
       mergeStates(states, from, (shards[k] as Shard).groupOf, touched);
     }
   }
-  for (const { counts } of results) for (const count of counts) ctx.release(count);
   const vectors = statesToVectors(states, grouping.labels);
   if (ctx.options.delayedNames && !node.keepName) vectors.dropName.fill(1);
   return vectors;

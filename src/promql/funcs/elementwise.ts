@@ -29,14 +29,41 @@ function sign(value: number): number {
 
 const DAY_MS = 86_400_000;
 
-/** limit: what a Date holds; beyond it the calendar functions give NaN. */
-function calendar(part: (date: Date) => number): (seconds: number) => number {
-  return (seconds) => part(new Date(Math.trunc(seconds) * 1000));
+/** limit: seconds that a Date holds. */
+const MAX_DATE_S = 8.64e12;
+/** Seconds of 400 years, after which the calendar and its weekdays repeat. */
+const CYCLE_S = 146_097n * 86_400n;
+/** Go counts seconds without a sign from a year far in the past, which lies so many seconds before 1970. */
+const GO_EPOCH_S = ((292_277_022_400n * 3_652_425n) / 10_000n + 306n - 719_162n) * 86_400n;
+
+/** A time as Go's time.Unix gives it: the date within a cycle, and the years before that cycle. */
+interface GoDate {
+  readonly date: Date;
+  readonly years: number;
+}
+
+/** The date of a float of seconds. Go turns what is no int64 into the least one, and wraps around. */
+function goDate(value: number): GoDate {
+  const seconds = Math.trunc(value);
+  if (Math.abs(seconds) <= MAX_DATE_S) return { date: new Date(seconds * 1000), years: 0 };
+  const fits = seconds >= -(2 ** 63) && seconds < 2 ** 63;
+  const whole = fits ? BigInt(seconds) : -(2n ** 63n);
+  const unix = BigInt.asUintN(64, whole + GO_EPOCH_S) - GO_EPOCH_S;
+  const rest = ((unix % CYCLE_S) + CYCLE_S) % CYCLE_S;
+  const years = Number((unix - rest) / CYCLE_S) * 400;
+  return { date: new Date(Number(rest) * 1000), years };
+}
+
+function calendar(part: (date: Date, years: number) => number): (seconds: number) => number {
+  return (seconds) => {
+    const { date, years } = goDate(seconds);
+    return part(date, years);
+  };
 }
 
 function dayOfYear(date: Date): number {
-  const year = date.getUTCFullYear();
-  return Math.floor((date.getTime() - Date.UTC(year, 0, 1)) / DAY_MS) + 1;
+  const start = Date.UTC(date.getUTCFullYear(), 0, 1);
+  return Math.floor((date.getTime() - start) / DAY_MS) + 1;
 }
 
 function daysInMonth(date: Date): number {
@@ -79,5 +106,5 @@ export const DATE_FUNCTIONS: ReadonlyMap<string, (seconds: number) => number> = 
   ['day_of_year', calendar(dayOfYear)],
   ['days_in_month', calendar(daysInMonth)],
   ['month', calendar((d) => d.getUTCMonth() + 1)],
-  ['year', calendar((d) => d.getUTCFullYear())],
+  ['year', calendar((d, years) => d.getUTCFullYear() + years)],
 ]);

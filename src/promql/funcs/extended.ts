@@ -76,8 +76,25 @@ function anchoredPairs(test: (value: number, before: number) => boolean): Window
   };
 }
 
+/** A smoothed instant selector: between two samples the value lies on the line through them. */
+const smoothedValue: WindowFunction = (w, out, present) => {
+  const { t, v, lo, hi, steps, refStart, refStep } = w;
+  for (let s = 0; s < steps; s++) {
+    const l = lo[s] as number;
+    const h = hi[s] as number;
+    const at = refStart + s * refStep;
+    let i = l;
+    while (i < h && (t[i] as number) < at) i++;
+    const exact = i < h && t[i] === at;
+    present[s] = exact || i > l ? 1 : 0;
+    if (exact) out[s] = v[i] as number;
+    else if (i > l) out[s] = i < h ? between(w, i - 1, at, false) : (v[h - 1] as number);
+  }
+};
+
 /** Functions of extended ranges by name and modifier. */
 export const EXTENDED_FUNCTIONS: ReadonlyMap<string, WindowFunction> = new Map([
+  ['value smoothed', smoothedValue],
   ['rate anchored', extendedRate(false, true, true)],
   ['increase anchored', extendedRate(false, true, false)],
   ['delta anchored', extendedRate(false, false, false)],

@@ -40,8 +40,6 @@ export interface GroupStates {
   readonly incremental: Uint8Array;
 }
 
-const NONE = new Float64Array(0);
-
 /** Empty states. */
 export function newStates(op: StateOp, groups: number, steps: number): GroupStates {
   const size = groups * steps;
@@ -51,11 +49,11 @@ export function newStates(op: StateOp, groups: number, steps: number): GroupStat
     op,
     groups,
     steps,
-    // -0 is the neutral element of addition: the sum of only -0 is -0.
-    a: valued ? new Float64Array(size).fill(-0) : NONE,
-    b: summing ? new Float64Array(size) : NONE,
+    // Each array has a buffer of its own: states are transferred between threads.
+    a: new Float64Array(valued ? size : 0),
+    b: new Float64Array(summing ? size : 0),
     n: new Uint32Array(size),
-    incremental: op === 'avg' ? new Uint8Array(size) : new Uint8Array(0),
+    incremental: new Uint8Array(op === 'avg' ? size : 0),
   };
 }
 

@@ -3,8 +3,8 @@ import { sumError } from './kahan.ts';
 import { quantileOf } from './quantile.ts';
 import { paramAt, type SeriesWindows, type WindowFunction } from './series-windows.ts';
 
-/** Above this, doubles no longer hold every integer. */
-const MAX_EXACT = 2 ** 53;
+/** limit: a sum that rounds to this may have lost its last bit. */
+const LEAST_INEXACT = 2 ** 53;
 
 /**
  * Writes prefix sums when every value is an integer and no partial sum leaves the range of exact integers: then, and
@@ -16,7 +16,7 @@ function exactPrefixSums(v: Float64Array, length: number, into: Float64Array): b
   for (let i = 0; i < length; i++) {
     const value = v[i] as number;
     sum += value;
-    if (Math.floor(value) !== value || sum > MAX_EXACT || sum < -MAX_EXACT) return false;
+    if (Math.floor(value) !== value || sum >= LEAST_INEXACT || sum <= -LEAST_INEXACT) return false;
     into[i + 1] = sum;
   }
   return true;

@@ -57,6 +57,11 @@ const PRECEDENCE: Partial<Record<TokenKind, number>> = {
 /** A sign binds as multiplication does: `-2 ^ 2` is `-(2 ^ 2)`. */
 const UNARY_PRECEDENCE = 5;
 
+/** limit: parentheses, calls and signs inside each other; far below what the stack holds. */
+const MAX_DEPTH = 500;
+/** limit: a chain of operators is as deep as it is long. */
+const MAX_OPERATORS = 2000;
+
 const PARAMETERISED: ReadonlySet<AggregateOp> = new Set<AggregateOp>([
   'topk',
   'bottomk',
@@ -96,6 +101,8 @@ class Parser {
   readonly #tokens: TokenStream;
   readonly #options: ParseOptions;
   readonly #durations: DurationParser;
+  #depth = 0;
+  #operators = 0;
 
   constructor(tokens: TokenStream, options: ParseOptions) {
     this.#tokens = tokens;
@@ -105,6 +112,14 @@ class Parser {
 
   /** An expression of operators that bind at least this strongly. */
   expr(least: number): Expr {
+    const tokens: TokenStream = this.#tokens;
+    if (++this.#depth > MAX_DEPTH) tokens.fail(tokens.ahead, 'expression is nested too deeply');
+    const expr = this.#expr(least);
+    this.#depth--;
+    return expr;
+  }
+
+  #expr(least: number): Expr {
     const tokens: TokenStream = this.#tokens;
     const sign = tokens.ahead;
     let lhs: Expr;
@@ -116,6 +131,9 @@ class Parser {
       const op = tokens.ahead.kind;
       const precedence = PRECEDENCE[op];
       if (precedence === undefined || precedence < least) return lhs;
+      if (++this.#operators > MAX_OPERATORS) {
+        tokens.fail(tokens.ahead, 'expression has too many operators');
+      }
       tokens.take();
       lhs = this.#binaryRest(lhs, op as BinaryOp, precedence);
     }

@@ -262,8 +262,10 @@ class Builder {
   }
 
   #instant(selector: VectorSelector, func: 'value' | 'timestamp', grid: Grid): PlanNode {
-    if (selector.smoothed) throw notImplemented('the smoothed modifier of an instant vector');
     const { lookbackMs } = this.#context;
+    // compat: timestamp() of a smoothed selector looks at the samples as they are.
+    const smoothed = selector.smoothed && func === 'value';
+    const after = smoothed ? lookbackMs : 0;
     const fixed = this.#fixedTime(selector);
     const refStartMs = (fixed ?? grid.startMs) - this.#offset(selector);
     const refStepMs = fixed === undefined ? grid.stepMs : 0;
@@ -272,11 +274,11 @@ class Builder {
       kind: 'scan',
       func,
       params: [],
-      select: this.#select(selector.matchers, { refStartMs, refStepMs, grid }, lookbackMs, 0),
+      select: this.#select(selector.matchers, { refStartMs, refStepMs, grid }, lookbackMs, after),
       refStartMs,
       refStepMs,
-      rangeMs: lookbackMs,
-      extension: 'none',
+      rangeMs: 0,
+      extension: smoothed ? 'smoothed' : 'none',
       lookbackMs,
       aggregate: undefined,
       keepName: func === 'value',
