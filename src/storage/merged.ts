@@ -33,20 +33,16 @@ export class MergedQueryable implements Queryable {
   async select(request: SelectRequest): Promise<SeriesSet> {
     const sets: SeriesSet[] = [];
     const sourceNumbers: number[] = [];
-    const entries: { labels: Labels; set: number; index: number }[] = [];
+    const runs: Entry[][] = [];
     for (const [number, source] of this.#sources.entries()) {
       const matchers = matchersFor(source.externalLabels, request.matchers);
       if (matchers === undefined) continue;
       const set = await source.queryable.select({ ...request, matchers });
-      for (let i = 0; i < set.count; i++) {
-        const labels = this.#relabel(set.labels(i), source.externalLabels);
-        entries.push({ labels, set: sets.length, index: i });
-      }
+      runs.push(this.#relabelSet(set, sets.length, source.externalLabels));
       sets.push(set);
       sourceNumbers.push(number);
     }
-    // A stable sort keeps equal series in the order of their sources.
-    entries.sort((a, b) => compareLabels(a.labels, b.labels));
+    const entries = runs.reduce(mergeRuns, []);
     const labels: Labels[] = [];
     const parts: [number, number][][] = [];
     for (const entry of entries) {
@@ -115,12 +111,50 @@ export class MergedQueryable implements Queryable {
     return source;
   }
 
-  #relabel(labels: Labels, externalLabels: Labels): Labels {
+  /** The series of a set with the labels they are shown with, sorted by those. */
+  #relabelSet(set: SeriesSet, number: number, externalLabels: Labels): Entry[] {
     const replicas = this.#replicaLabels;
     const added = [...externalLabels].filter(([name]) => !replicas.has(name));
-    const kept = labels.drop(replicas);
-    return added.length === 0 ? kept : Labels.fromPairs([...kept, ...added]);
+    const entries: Entry[] = [];
+    let sorted = true;
+    for (let index = 0; index < set.count; index++) {
+      const own = set.labels(index);
+      const kept = own.drop(replicas);
+      const labels = added.length === 0 ? kept : Labels.fromPairs([...kept, ...added]);
+      // perf: a set comes sorted, and most often no label of it changes.
+      if (labels !== own) sorted = false;
+      entries.push({ labels, set: number, index });
+    }
+    return sorted ? entries : entries.sort((a, b) => compareLabels(a.labels, b.labels));
   }
+}
+
+/** One series of one set, with the labels it is shown with. */
+interface Entry {
+  readonly labels: Labels;
+  readonly set: number;
+  readonly index: number;
+}
+
+/** Merges two sorted runs; of equal labels those of the first come first. */
+function mergeRuns(a: Entry[], b: Entry[]): Entry[] {
+  if (a.length === 0) return b;
+  if (b.length === 0) return a;
+  const out: Entry[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length || j < b.length) {
+    const x = a[i];
+    const y = b[j];
+    if (y === undefined || (x !== undefined && compareLabels(x.labels, y.labels) <= 0)) {
+      out.push(x as Entry);
+      i++;
+    } else {
+      out.push(y);
+      j++;
+    }
+  }
+  return out;
 }
 
 /** The payload of shared merged series: what each source shares, and the parts, whose indexes count within it. */

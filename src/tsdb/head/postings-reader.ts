@@ -44,7 +44,9 @@ export class PostingsReader implements IndexView {
   }
 
   all(): Postings {
-    return Uint32Array.from({ length: this.#seriesCount }, (_, i) => i);
+    const out = new Uint32Array(this.#seriesCount);
+    for (let i = 0; i < out.length; i++) out[i] = i;
+    return out;
   }
 
   postings(name: string, value: string): Postings {
