@@ -13,7 +13,7 @@ import { benchDecode } from './micro/decode.ts';
 const SERVER: readonly [string, ...string[]] = [process.execPath, join(ROOT, 'dist/main.js')];
 
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
-  decode: () => Promise.resolve(benchDecode()),
+  decode: benchDecode,
   startup: () => benchStartup(SERVER),
   ingest: () => benchIngest(SERVER),
   query: () => benchQuery(SERVER),

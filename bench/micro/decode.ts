@@ -1,4 +1,5 @@
 /** `decode`: ns a sample of XOR chunks of 120 samples, kernel and twin, counters and gauges. */
+import { measure } from 'mitata';
 import { XorScratch } from '../../src/chunkenc/xor-scratch.ts';
 import { XorAppender } from '../../src/chunkenc/xor-twin.ts';
 import { SampleSource } from '../macro/series-data.ts';
@@ -7,12 +8,12 @@ const CHUNKS = 2000;
 const SAMPLES = 120;
 
 /** Runs the bench and answers its result. */
-export function benchDecode(): Record<string, unknown> {
+export async function benchDecode(): Promise<Record<string, unknown>> {
   const result: Record<string, unknown> = { bench: 'decode', samples_per_chunk: SAMPLES };
   for (const gauge of [false, true]) {
     const chunks = buildChunks(gauge);
-    const kernel = measure(chunks, false);
-    const twin = measure(chunks, true);
+    const kernel = await nanoseconds(chunks, false);
+    const twin = await nanoseconds(chunks, true);
     const name = gauge ? 'gauge' : 'counter';
     const bytes = chunks.reduce((n, chunk) => n + chunk.length, 0) / (CHUNKS * SAMPLES);
     result[`${name}_bytes_per_sample`] = round(bytes);
@@ -38,22 +39,18 @@ function buildChunks(gauge: boolean): Uint8Array[] {
   });
 }
 
-/** The median of rounds, in ns a sample. */
-function measure(chunks: readonly Uint8Array[], twin: boolean): number {
+/** The median time of a sample, in ns. */
+async function nanoseconds(chunks: readonly Uint8Array[], twin: boolean): Promise<number> {
   const scratch = new XorScratch({ twin });
-  const rounds: number[] = [];
-  // The first rounds let the engine compile; what follows is steady.
-  for (let pass = 0; pass < 12; pass++) {
-    const begun = performance.now();
+  const decodeAll = (): void => {
     for (const [i, chunk] of chunks.entries()) {
       // A series of 48 chunks: its columns stay in the second-level cache, as in a query.
       if (i % 48 === 0) scratch.clear();
       if (!scratch.append(chunk, 0, chunk.length, SAMPLES, true)) throw new Error('BUG: bad chunk');
     }
-    rounds.push(((performance.now() - begun) * 1e6) / (chunks.length * SAMPLES));
-  }
-  const steady = rounds.slice(3).sort((a, b) => a - b);
-  return steady[steady.length >> 1] as number;
+  };
+  const stats = await measure(decodeAll, { min_cpu_time: 5e8, warmup_samples: 3 });
+  return stats.p50 / (chunks.length * SAMPLES);
 }
 
 function round(x: number): number {

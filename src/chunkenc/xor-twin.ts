@@ -26,20 +26,24 @@ class BitReader {
     return this.pos > this.#end;
   }
 
-  /** Reads 1 <= n <= 32 bits as an unsigned number. Behind the end of the array there are zeros. */
-  bits(n: number): number {
+  /** The next 32 bits as a signed number, without moving on. Behind the end of the array there are zeros. */
+  peek(): number {
     const bytes = this.#bytes;
     const i = this.pos >>> 3;
     const shift = this.pos & 7;
-    this.pos += n;
     const word =
       ((bytes[i] as number) << 24) |
       ((bytes[i + 1] as number) << 16) |
       ((bytes[i + 2] as number) << 8) |
       (bytes[i + 3] as number);
-    const window =
-      shift === 0 ? word : (word << shift) | ((bytes[i + 4] as number) >>> (8 - shift));
-    return window >>> (32 - n);
+    return shift === 0 ? word : (word << shift) | ((bytes[i + 4] as number) >>> (8 - shift));
+  }
+
+  /** Reads 1 <= n <= 32 bits as an unsigned number. */
+  bits(n: number): number {
+    const value = this.peek() >>> (32 - n);
+    this.pos += n;
+    return value;
   }
 
   /** Reads a byte-aligned unsigned varint; NaN when it does not end. Exact below 2^53. */
@@ -57,19 +61,23 @@ class BitReader {
   }
 }
 
-/** The prefix classes of a delta of deltas: after so many one-bits, a signed number of so many bits. */
-const DOD_BITS = [0, 14, 17, 20, 64] as const;
-
+/** Reads a delta of deltas: 0, or 10, 110, 1110 before 14, 17, 20 bits, or 1111 before 64. */
 function readDod(reader: BitReader): number {
-  let ones = 0;
-  while (ones < 4 && reader.bits(1) === 1) ones++;
-  const size = DOD_BITS[ones] as number;
-  if (size === 0) return 0;
-  if (size === 64) {
+  const window = reader.peek();
+  if (window >= 0) {
+    reader.pos += 1;
+    return 0;
+  }
+  const ones = Math.clz32(~window);
+  if (ones >= 4) {
+    reader.pos += 4;
     const hi = reader.bits(32) | 0;
     return hi * 4294967296 + reader.bits(32);
   }
-  const value = reader.bits(size);
+  const prefix = ones + 1;
+  const size = ones === 1 ? 14 : ones === 2 ? 17 : 20;
+  reader.pos += prefix + size;
+  const value = (window << prefix) >>> (32 - size);
   return value > 2 ** (size - 1) ? value - 2 ** size : value;
 }
 
