@@ -91,7 +91,7 @@ export async function runFragment(
 }
 
 /** How often a scan asks whether it is to go on. */
-const SERIES_PER_CHECK = 64;
+const SERIES_PER_CHECK = 8;
 
 /** Runs over series from … to (exclusive), whose bytes are resident. `check` may throw to end the scan. */
 export function scanSeries(
