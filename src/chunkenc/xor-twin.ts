@@ -4,6 +4,8 @@
  * Values are two 32-bit halves throughout and never pass through a number variable, so that signalling NaNs survive.
  */
 
+import { STALE_NAN_HI, STALE_NAN_LO } from '../model/value.ts';
+
 /** Where a decoder writes: timestamps as doubles, values as (low, high) pairs of 32-bit words. */
 export interface XorOutput {
   readonly t: Float64Array;
@@ -101,7 +103,7 @@ export function decodeXorTwin(
   let hi = 0;
   let lo = 0;
   const emit = (t: number): void => {
-    if (dropStale && hi === 0x7ff00000 && lo === 2) return;
+    if (dropStale && hi === STALE_NAN_HI && lo === STALE_NAN_LO) return;
     out.t[o] = t;
     out.halves[2 * o] = lo;
     out.halves[2 * o + 1] = hi;

@@ -7,6 +7,7 @@
  */
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
+import { STALE_NAN_HI, STALE_NAN_LO } from '../model/value.ts';
 
 /** What to look for. Times are ms, both ends inclusive. */
 export interface SelectRequest {
@@ -111,5 +112,5 @@ export interface TimeRange {
 
 /** Whether the sample at index i of a column is a stale marker; looks at bits, never at the number. */
 export function isStaleAt(halves: Uint32Array, i: number): boolean {
-  return halves[2 * i + 1] === 0x7ff00000 && halves[2 * i] === 2;
+  return halves[2 * i + 1] === STALE_NAN_HI && halves[2 * i] === STALE_NAN_LO;
 }
