@@ -91,8 +91,6 @@ const MALFORMED: i32 = 2;
 const IRREGULAR: i32 = 3;
 const FULL: i32 = 4;
 
-const STALE: u64 = 0x7ff0000000000002;
-const NO_TIME: i64 = i64.MIN_VALUE;
 
 // @ts-ignore: decorator
 @inline function mix(a: u64, b: u64): u64 {
@@ -219,6 +217,19 @@ function skip(h: usize, p: usize, end: usize, w: u32): usize {
   return 0;
 }
 
+/** Moves past the field at p, tag and all; 0 when it is not one or does not fit. */
+function skipField(h: usize, p: usize, end: usize): usize {
+  let tag: u64 = load<u8>(p);
+  let q = p + 1;
+  if (tag >= 128) {
+    tag = uvarint(h, p, end);
+    q = load<u32>(h, H_RESUME);
+    // An overlong tag could hide a field that we know.
+    if (q == 0 || tag < 128 || tag >> 32 != 0) return 0;
+  }
+  return tag < 8 ? 0 : skip(h, q, end, <u32>tag & 7);
+}
+
 function malformed(h: usize, at: usize): i32 {
   store<u32>(h, <u32>(at - <usize>load<u32>(h, H_BODY)), H_ERROR_OFFSET);
   return MALFORMED;
@@ -247,11 +258,12 @@ function reject(h: usize, s: usize, t: i64, field: usize): void {
 }
 
 /**
- * Checks one sample against its series and stages it. Behaviour: an identical duplicate is accepted and dropped, the
- * same time with other bits is a conflict, an older time is out of order (prometheus tsdb/head_append.go appendable).
- * The caller has made room.
+ * Checks one sample against its series and stages it. Behaviour: a sample before the head's minimum is out of bounds, an
+ * identical duplicate is accepted and dropped, the same time with other bits is a conflict, an older time is out of
+ * order (prometheus tsdb/head_append.go appendable). The caller has made room.
  */
 function stageSample(h: usize, s: usize, t: i64, v: u64): void {
+  if (t < load<i64>(h, H_MIN_VALID)) { reject(h, s, t, H_TOO_OLD); return; }
   const epoch = load<u32>(h, H_EPOCH);
   const again = load<u32>(s, S_STAGED_EPOCH) == epoch;
   const lastT = again ? load<i64>(s, S_STAGED_T) : load<i64>(s, S_LAST_T);
@@ -262,7 +274,6 @@ function stageSample(h: usize, s: usize, t: i64, v: u64): void {
     reject(h, s, t, H_CONFLICTS);
     return;
   }
-  if (t < load<i64>(h, H_MIN_VALID)) { reject(h, s, t, H_TOO_OLD); return; }
   const count = load<u32>(h, H_STAGED_COUNT);
   const entry: usize = <usize>load<u32>(h, H_STAGED) + <usize>count * STAGED_ENTRY;
   store<u32>(entry, <u32>s);
@@ -316,8 +327,7 @@ export function stageSampleAt(h: usize, s: usize, at: usize): void {
       p = load<u32>(h, H_RESUME);
       if (p == 0) return false;
     } else {
-      if (tag >= 128 || tag < 8) return false;
-      p = skip(h, p, end, tag & 7);
+      p = skipField(h, p - 1, end);
       if (p == 0) return false;
     }
   }
@@ -326,10 +336,33 @@ export function stageSampleAt(h: usize, s: usize, at: usize): void {
 }
 
 /**
+ * Looks through the fields of a TimeSeries behind its first labels: DONE, IRREGULAR when there is another label among
+ * them, MALFORMED.
+ */
+function scanRest(h: usize, p: usize, stop: usize): i32 {
+  let answer = DONE;
+  while (p < stop) {
+    const at = p;
+    if (load<u8>(p) == 0x0a) answer = IRREGULAR;
+    p = skipField(h, p, stop);
+    if (p == 0) return malformed(h, at);
+  }
+  return answer;
+}
+
+/** Whether p..stop is one sample of less than 128 bytes: what nearly always follows the labels. */
+// @ts-ignore: decorator
+@inline function isOneSample(p: usize, stop: usize): bool {
+  if (p + 2 > stop || load<u8>(p) != 0x12) return false;
+  const n = load<u8>(p, 1);
+  return n < 128 && p + 2 + <usize>n == stop;
+}
+
+/**
  * Stages the write request of `len` bytes in the body buffer, from byte `from` on. Answers DONE; MISS (label bytes in
  * H_MISS_PTR/LEN that no series has; resume at H_RESUME once there is one); MALFORMED (at H_ERROR_OFFSET); IRREGULAR
  * (a TimeSeries in H_MISS_PTR/LEN whose labels are not in one piece; handle it apart and resume at H_RESUME); FULL
- * (make room for H_MISS_LEN bytes of TimeSeries and resume). Label bytes are the repeated field 1 as sent.
+ * (make room for H_MISS_LEN bytes of samples and resume). Label bytes are the repeated field 1 as sent.
  */
 export function stage(h: usize, from: u32, len: u32): i32 {
   const body: usize = load<u32>(h, H_BODY);
@@ -342,9 +375,8 @@ export function stage(h: usize, from: u32, len: u32): i32 {
     const start = p;
     const tag = load<u8>(p++);
     if (tag != 0x0a) {
-      if (tag >= 128 || tag < 8) return malformed(h, start);
       if (tag >> 3 == 3) bump(h, H_METADATA);
-      p = skip(h, p, end, tag & 7);
+      p = skipField(h, start, end);
       if (p == 0) return malformed(h, start);
       continue;
     }
@@ -362,33 +394,28 @@ export function stage(h: usize, from: u32, len: u32): i32 {
     const keyLen = <u32>(p - key);
     const x = hashBytes(seed, key, keyLen);
     if (arenaMask && (<u32>(x >> 40) & arenaMask) != arenaIndex) { p = stop; continue; }
-    if (!roomFor(h, <u32>size / 2 + 1)) {
-      store<u32>(h, <u32>size, H_MISS_LEN);
+    const restLen = <u32>(stop - p);
+    if (!roomFor(h, restLen / 2 + 1)) {
+      store<u32>(h, restLen, H_MISS_LEN);
       store<u32>(h, <u32>(start - body), H_RESUME);
       return FULL;
     }
+    if (!isOneSample(p, stop)) {
+      const rest = scanRest(h, p, stop);
+      if (rest == MALFORMED) return rest;
+      if (rest == IRREGULAR) {
+        store<u32>(h, <u32>key, H_MISS_PTR);
+        store<u32>(h, <u32>size, H_MISS_LEN);
+        store<u32>(h, <u32>(stop - body), H_RESUME);
+        return IRREGULAR;
+      }
+    }
     const s = find(h, x, key, keyLen);
     if (s == 0) {
-      // The rest of the message decides whether the labels really end here.
       store<u32>(h, <u32>key, H_MISS_PTR);
-      let q = p;
-      let whole = true;
-      while (q < stop) {
-        const other = load<u8>(q);
-        if (other >= 128 || other < 8) return malformed(h, q);
-        if (other == 0x0a) whole = false;
-        q = skip(h, q + 1, stop, other & 7);
-        if (q == 0) return malformed(h, start);
-      }
-      if (whole) {
-        store<u32>(h, keyLen, H_MISS_LEN);
-        store<u32>(h, <u32>(start - body), H_RESUME);
-        return MISS;
-      }
-      bump(h, H_TIMESERIES);
-      store<u32>(h, <u32>size, H_MISS_LEN);
-      store<u32>(h, <u32>(stop - body), H_RESUME);
-      return IRREGULAR;
+      store<u32>(h, keyLen, H_MISS_LEN);
+      store<u32>(h, <u32>(start - body), H_RESUME);
+      return MISS;
     }
     bump(h, H_TIMESERIES);
     while (p < stop) {
@@ -401,13 +428,10 @@ export function stage(h: usize, from: u32, len: u32): i32 {
         p = q + <usize>n;
         continue;
       }
-      // Label bytes that equal a known series' are whole, so a label here is a different series in two pieces.
-      if (field >= 128 || field < 8) return malformed(h, p);
-      if (field == 0x0a) return malformed(h, p);
       if (field == 0x1a) bump(h, H_EXEMPLARS);
       else if (field == 0x22) bump(h, H_HISTOGRAMS);
       const at = p;
-      p = skip(h, p + 1, stop, field & 7);
+      p = skipField(h, p, stop);
       if (p == 0) return malformed(h, at);
     }
   }
@@ -459,7 +483,8 @@ export function freeBuffer(h: usize, at: u32, k: u32): void {
 
 // @ts-ignore: decorator
 @inline function generation(s: usize): void {
-  atomic.store<u32>(s, load<u32>(s, S_GEN) + 1, S_GEN);
+  // A read-modify-write, because a plain atomic store lets later stores overtake it on weakly ordered machines.
+  atomic.add<u32>(s, 1, S_GEN);
 }
 
 /** Adds a meta entry for the open chunk of a series and gives its address; 0 when the arena is full. */

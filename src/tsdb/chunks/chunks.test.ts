@@ -111,3 +111,29 @@ test('page cache: reads equal the file whatever the budget, and a grown file is 
   ok(cache.counts.hits > 0 && cache.counts.misses > 0);
   closeSync(fd);
 });
+
+test('page cache: a lock that nobody gives back costs the cache, not the reader', () => {
+  using directory = temporaryDirectory();
+  const random = new Random(4);
+  const content = Uint8Array.from({ length: 300_000 }, () => random.below(256));
+  const path = join(directory.path, 'data');
+  writeFileSync(path, content);
+  const fd = openSync(path, 'r');
+  const memory = PageCache.allocate(8 * 65536);
+  const cache = new PageCache(memory);
+  const read = (offset: number, length: number): boolean => {
+    const into = new Uint8Array(length);
+    const complete = cache.read({ descriptor: () => fd }, 1, offset, length, into);
+    if (complete) deepEqual(into, content.subarray(offset, offset + length));
+    return complete;
+  };
+  ok(read(0, 1000));
+  // As a worker leaves it that dies while it fills a page: the first word is the lock.
+  const lock = new Int32Array(memory, 0, 1);
+  lock[0] = 1;
+  ok(read(500, 1000));
+  ok(read(60_000, 150_000));
+  equal(read(299_999, 2), false);
+  equal(lock[0], 1);
+  closeSync(fd);
+});

@@ -55,7 +55,8 @@ export class HeadChunkWriter {
     const head = ENTRY_HEADER_BYTES + sizeUvarint(data.length);
     const size = head + data.length + ENTRY_CRC_BYTES;
     if (this.#fd < 0 || this.#offset + this.#size + size > this.#fileBytes) this.#nextFile();
-    this.#reserve(size);
+    this.#reserve(FILE_HEADER_BYTES + size);
+    if (this.#offset + this.#size === 0) this.#putHeader();
     const at = this.#size;
     const view = this.#view;
     view.setBigUint64(at, BigInt(ref));
@@ -82,18 +83,22 @@ export class HeadChunkWriter {
       this.#files.write(this.#fd, batch, this.#offset);
       this.#offset += batch.length;
     } catch (thrown) {
-      this.#abandon();
+      this.#afterFailedWrite();
       throw thrown;
     }
   }
 
-  /** Writes what is left and closes. */
+  /** Writes what is left and closes. @throws the file layer's error; the file is closed then, too. */
   close(): void {
     if (this.#fd < 0) return;
-    this.flush();
-    this.#files.fsync(this.#fd);
-    this.#files.close(this.#fd);
-    this.#fd = -1;
+    try {
+      this.flush();
+      this.#files.fsync(this.#fd);
+    } finally {
+      // A failed flush may have closed it.
+      if (this.#fd >= 0) this.#files.close(this.#fd);
+      this.#fd = -1;
+    }
   }
 
   #nextFile(): void {
@@ -103,26 +108,34 @@ export class HeadChunkWriter {
     this.#sequence++;
     this.#fd = fd;
     this.#offset = 0;
-    const header = new Uint8Array(FILE_HEADER_BYTES);
-    new DataView(header.buffer).setUint32(0, HEAD_CHUNK_MAGIC);
-    header[4] = HEAD_CHUNK_VERSION;
-    try {
-      this.#files.write(fd, header, 0);
-      this.#offset = FILE_HEADER_BYTES;
-    } catch (thrown) {
-      this.#abandon();
-      throw thrown;
-    }
   }
 
-  #abandon(): void {
+  #putHeader(): void {
+    this.#view.setUint32(0, HEAD_CHUNK_MAGIC);
+    this.#buffer.fill(0, 4, FILE_HEADER_BYTES);
+    this.#buffer[4] = HEAD_CHUNK_VERSION;
+    this.#size = FILE_HEADER_BYTES;
+  }
+
+  /**
+   * Cuts the file back to its last whole entry. A file with entries is then left for the next one, because readers may
+   * have cached the page that the failed write touched; an empty one serves again, or a full disk would make a file a
+   * try.
+   */
+  #afterFailedWrite(): void {
     try {
       this.#files.truncate(this.#fd, this.#offset);
-      this.#files.close(this.#fd);
+      if (this.#offset === 0) return;
     } catch {
       // A torn end is found and passed over at the next start.
     }
+    const fd = this.#fd;
     this.#fd = -1;
+    try {
+      this.#files.close(fd);
+    } catch {
+      // The descriptor is lost either way; the caller reports the failed write.
+    }
   }
 
   #reserve(size: number): void {

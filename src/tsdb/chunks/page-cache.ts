@@ -19,6 +19,9 @@ const WAYS = 8;
 /** Words of a slot: generation, key high (file), key low (page), bytes held, referenced. */
 const SLOT_WORDS = 5;
 const LOCK = 0;
+/** limit: 50 ms of waiting for the lock; a page is read in microseconds, or from a slow disk in some ten ms. */
+const LOCK_TRIES = 5;
+const LOCK_WAIT_MS = 10;
 const HITS = 1;
 const MISSES = 2;
 const HEADER_WORDS = 4;
@@ -129,7 +132,7 @@ export class PageCache {
     at: number,
   ): boolean {
     const fd = files.descriptor(file);
-    this.#lock();
+    if (!this.#lock()) return readPast(fd, page * PAGE_BYTES + start, n, into, at);
     try {
       // Another thread may have filled it while this one waited.
       if (this.#copyOut(file, page, start, n, into, at)) return true;
@@ -183,9 +186,17 @@ export class PageCache {
     return h % this.#slots;
   }
 
-  #lock(): void {
+  /**
+   * Takes the lock; false when it is not to be had for a while. Its holder then waits for a slow disk or is a worker
+   * that died with it: pages that are cached stay readable, and others are read past the cache.
+   */
+  #lock(): boolean {
     const words = this.#words;
-    while (Atomics.compareExchange(words, LOCK, 0, 1) !== 0) Atomics.wait(words, LOCK, 1, 10);
+    for (let tries = 0; tries < LOCK_TRIES; tries++) {
+      if (Atomics.compareExchange(words, LOCK, 0, 1) === 0) return true;
+      Atomics.wait(words, LOCK, 1, LOCK_WAIT_MS);
+    }
+    return false;
   }
 
   #unlock(): void {
@@ -202,6 +213,16 @@ function slotCount(bytes: number): number {
   let slots = Math.floor(bytes / PAGE_BYTES);
   while (headerBytes(slots) + slots * PAGE_BYTES > bytes) slots--;
   return slots;
+}
+
+/** Reads bytes of a file into an array; false when the file ends early. */
+function readPast(fd: number, position: number, n: number, into: Uint8Array, at: number): boolean {
+  for (let done = 0; done < n;) {
+    const size = readSync(fd, into, at + done, n - done, position + done);
+    if (size === 0) return false;
+    done += size;
+  }
+  return true;
 }
 
 /** Reads up to a page; fewer bytes only at the end of the file. */

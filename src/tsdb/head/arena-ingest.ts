@@ -7,7 +7,7 @@
 import type { IngestKernel } from '../../kernels/load.ts';
 import { CodedError } from '../../lib/errors.ts';
 import { decodeUtf8 } from '../../lib/utf8.ts';
-import { readUvarint } from '../../lib/varint.ts';
+import { ShortBytesError, readUvarint } from '../../lib/varint.ts';
 import type { ByteCursor } from '../../lib/varint.ts';
 import type { ArenaWriter } from './arena.ts';
 import {
@@ -31,7 +31,7 @@ const STAGED_MAX = 4 << 20;
 /** A WAL sample takes at most two varints of 64 bits and eight bytes. */
 const RECORD_BYTES_PER_SAMPLE = 28;
 /** Arena bytes that one sample can take when applied: a largest chunk buffer, a block of metas. */
-const APPLY_BYTES_PER_SAMPLE = 1088 + META_BLOCK.header + 16 * META.bytes;
+export const APPLY_BYTES_PER_SAMPLE = 1088 + META_BLOCK.header + 16 * META.bytes;
 
 /** What staging one request found, over all arenas. Counts are samples unless they say otherwise. */
 export interface StageCounts {
@@ -117,19 +117,19 @@ export class ArenaIngest {
     for (;;) {
       const answer = this.kernel.stage(HEADER, from, body.length);
       if (answer === STAGE.done) break;
-      if (answer === STAGE.malformed) {
-        const offset = arena.header(H.errorOffset);
-        throw new CodedError(
-          'bad_data',
-          `malformed write request: not a prometheus.WriteRequest at byte ${offset} of ${body.length}`,
-        );
-      }
+      if (answer === STAGE.malformed) throw malformed(arena.header(H.errorOffset), body.length);
       from = arena.header(H.resume);
       const at = arena.header(H.missPtr);
       const length = arena.header(H.missLength);
-      if (answer === STAGE.full) this.#makeRoom(length);
-      else if (answer === STAGE.miss) from = this.#resolveMiss(at, length, from, counts, newSeries);
-      else this.#stageSlowly(arena.u8.slice(at, at + length), counts, newSeries);
+      try {
+        if (answer === STAGE.full) this.#makeRoom(length);
+        else if (answer === STAGE.miss)
+          from = this.#resolveMiss(at, length, from, counts, newSeries);
+        else this.#stageSlowly(arena.u8.slice(at, at + length), counts, newSeries);
+      } catch (thrown) {
+        if (!(thrown instanceof ShortBytesError)) throw thrown;
+        throw malformed(at - arena.header(H.body), body.length);
+      }
     }
   }
 
@@ -207,15 +207,13 @@ export class ArenaIngest {
     // staged the slow way every time.
     const message = this.#messageAt(from);
     const parts = splitTimeSeries(arena.u8.slice(message.start, message.end));
-    if (found !== undefined && parts !== undefined)
-      found.owner.#stageParts(found.series, parts, counts);
+    if (found !== undefined) found.owner.#stageParts(found.series, parts, counts);
     return message.end - arena.header(H.body);
   }
 
   /** A TimeSeries whose labels are not in one piece. */
   #stageSlowly(message: Uint8Array, counts: StageCounts, newSeries: NewSeries): void {
     const parts = splitTimeSeries(message);
-    if (parts === undefined) return;
     const found = this.#seriesOf(parts.labels, counts, newSeries);
     if (found !== undefined) found.owner.#stageParts(found.series, parts, counts);
   }
@@ -235,9 +233,10 @@ export class ArenaIngest {
     const { peer, count } = this.#options;
     const owner = peer(this.series.arenaOf(parsed.labels, count));
     const known = owner.series.find(parsed.labels);
-    const series =
-      known === 0 ? owner.series.create(newSeries(parsed.labels), parsed.labels) : known;
-    return { owner, series };
+    if (known !== 0) return { owner, series: known };
+    // A series that does not fit must not be logged, or each try would log it again.
+    owner.series.requireRoom(parsed.labels);
+    return { owner, series: owner.series.create(newSeries(parsed.labels), parsed.labels) };
   }
 
   /** Stages the samples of a TimeSeries that was taken apart, of a series of this arena. */
@@ -302,7 +301,7 @@ export class ArenaIngest {
     arena.setHeader(H.bodyCapacity, size);
   }
 
-  /** Grows the staging buffers until the samples of a TimeSeries message of so many bytes fit. */
+  /** Grows the staging buffers until the samples in so many bytes of a TimeSeries message fit. */
   #makeRoom(messageBytes: number): void {
     const { arena } = this;
     const staged = arena.header(H.stagedCount);
@@ -342,6 +341,8 @@ export class ArenaIngest {
   #allocBuffers(capacity: number): void {
     const { arena } = this;
     const recordBytes = capacity * RECORD_BYTES_PER_SAMPLE * 2 + 64;
+    // All or none: the kernel takes it that the cut list holds as many entries as there are staged samples.
+    arena.requireFree(capacity * (STAGED_BYTES + CUT_BYTES) + recordBytes + 24);
     arena.setHeader(H.staged, arena.allocRegion(capacity * STAGED_BYTES));
     arena.setHeader(H.stagedCapacity, capacity);
     arena.setHeader(H.record, arena.allocRegion(recordBytes));
@@ -349,4 +350,11 @@ export class ArenaIngest {
     arena.setHeader(H.cut, arena.allocRegion(capacity * CUT_BYTES));
     arena.setHeader(H.cutCapacity, capacity);
   }
+}
+
+function malformed(offset: number, length: number): CodedError {
+  return new CodedError(
+    'bad_data',
+    `malformed write request: not a prometheus.WriteRequest at byte ${offset} of ${length}`,
+  );
 }

@@ -96,6 +96,10 @@ export const S = {
   published: 52,
   /** Odd while the places of chunks change. */
   generation: 56,
+  /** u8: leading and trailing zeros of the open chunk's last window of value bits; lead 0xff: none yet. */
+  lead: 60,
+  trail: 61,
+  /** u8 */
   sizeClass: 62,
   /** i64 */
   chunkMint: 64,

@@ -132,9 +132,13 @@ export class ArenaWriter extends ArenaView {
 
   /** @throws CodedError unavailable, with "X of Y", unless so many bytes are free. */
   requireFree(bytes: number): void {
-    if (this.freeBytes >= bytes) return;
+    if (this.freeBytes < bytes) throw this.fullError(bytes);
+  }
+
+  /** The error when so many bytes more do not fit: "X of Y". */
+  fullError(bytes: number): CodedError {
     const wanted = this.usedBytes + bytes;
-    throw new CodedError(
+    return new CodedError(
       'unavailable',
       `head memory is full: ${wanted} of ${this.header(H.end)} bytes`,
     );

@@ -97,8 +97,9 @@ function moveToFile({ ingest, series, meta }: PendingChunk, place: ChunkPlace): 
   const buffer = arena.get(meta + META.offset);
   const generation = (series + S.generation) >>> 2;
   Atomics.add(arena.i32, generation, 1);
-  arena.set(meta + META.file, place.file);
-  arena.set(meta + META.offset, place.offset);
+  // Atomic, so that they cannot be seen before the odd generation on weakly ordered machines.
+  Atomics.store(arena.i32, (meta + META.file) >>> 2, place.file);
+  Atomics.store(arena.i32, (meta + META.offset) >>> 2, place.offset | 0);
   Atomics.add(arena.i32, generation, 1);
   ingest.kernel.freeBuffer(HEADER, buffer, arena.u8[meta + META.sizeClass] as number);
 }

@@ -179,8 +179,19 @@ function compareFound(a: FoundSeries, b: FoundSeries): number {
   return x.length - y.length;
 }
 
-/** Whether a series can have samples in a range, by its newest and oldest chunk. */
+/** Whether a series can have samples in a range, by its newest and oldest chunk, looked at under its generation. */
 function mayHold(view: ArenaView, address: number, range: TimeRange): boolean {
+  const generation = (address + S.generation) >>> 2;
+  for (;;) {
+    const before = Atomics.load(view.i32, generation);
+    if ((before & 1) === 1) continue;
+    const answer = reaches(view, address, range);
+    readFence();
+    if (Atomics.load(view.i32, generation) === before) return answer;
+  }
+}
+
+function reaches(view: ArenaView, address: number, range: TimeRange): boolean {
   if (view.getI64(address + S.lastT) < range.mint) return false;
   for (let block = view.get(address + S.metas); block !== 0;) {
     const previous = view.get(block + META_BLOCK.previous);

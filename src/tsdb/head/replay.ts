@@ -18,9 +18,13 @@ import { RECORD, RECORD_NAMES, decodeSeriesRecord } from '../wal/records.ts';
 import { readSegment } from '../wal/wal-reader.ts';
 import type { WalDamage } from '../wal/wal-reader.ts';
 import { segmentIndexes } from '../wal/wal-writer.ts';
+import { APPLY_BYTES_PER_SAMPLE } from './arena-ingest.ts';
 import type { ArenaIngest } from './arena-ingest.ts';
 import { H, HEADER, META, S } from './arena-layout.ts';
 import type { HeadWriter } from './head-writer.ts';
+
+/** limit: refs are u32 in the arenas, and stored plus one. */
+const REF_MAX = 0xfffffffe;
 
 /** What replay found besides samples. */
 export interface ReplayReport {
@@ -101,6 +105,9 @@ class Replay {
         continue;
       }
       const scan = scanHeadChunkFile(directory, sequence, (entry) => {
+        // After a power failure the log may lack the series of a chunk. A new series must not get its ref, or the next
+        // replay would give it the chunk. Larger refs are never given out.
+        if (entry.ref <= REF_MAX) this.#head.reserveRef(entry.ref);
         const list = this.#chunks.get(entry.ref);
         const placed = { ...entry, file: sequence };
         if (list === undefined) this.#chunks.set(entry.ref, [placed]);
@@ -171,7 +178,7 @@ class Replay {
     const first = arenas[0] as ArenaIngest;
     const owner = arenas[first.series.arenaOf(labels, arenas.length)] as ArenaIngest;
     this.#head.reserveRef(ref);
-    if (ref > 0xfffffffe) {
+    if (ref > REF_MAX) {
       throw new CodedError(
         'not_implemented',
         `series ref ${ref} is above 2^32, which is not implemented yet`,
@@ -199,9 +206,12 @@ class Replay {
     }
     const { arena } = owner;
     const lastT = arena.getI64(series + S.lastT);
-    if (chunk.mint <= lastT) return;
-    const meta = owner.kernel.addMeta(HEADER, series);
-    if (meta === 0) arena.requireFree(Infinity);
+    // A series that the log names by a second ref may have an open chunk already, which must stay the newest: its
+    // samples come from the log, which has them all.
+    if (chunk.mint <= lastT || arena.get(series + S.chunk) !== 0) return;
+    // A kernel answers i32: addresses beyond 2 GiB come out negative.
+    const meta = owner.kernel.addMeta(HEADER, series) >>> 0;
+    if (meta === 0) throw arena.fullError(META.bytes);
     arena.setI64(meta + META.mint, chunk.mint);
     arena.setI64(meta + META.maxt, chunk.maxt);
     arena.set(meta + META.file, chunk.file);
@@ -229,7 +239,7 @@ class Replay {
         from = ingest.kernel.replay(HEADER, from, record.length);
         this.#head.collectCuts();
         if (from === 0) throw new CorruptionError('samples record ends early', where, 0);
-        if (from < 0) ingest.arena.requireFree(Infinity);
+        if (from < 0) throw ingest.arena.fullError(APPLY_BYTES_PER_SAMPLE);
       }
     }
   }

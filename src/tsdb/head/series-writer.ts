@@ -5,15 +5,20 @@
  * unique and not empty; bytes in another form become an alias of the canonical series once they have been seen.
  */
 import type { IngestKernel } from '../../kernels/load.ts';
+import { CodedError } from '../../lib/errors.ts';
 import { sizeUvarint, writeUvarint } from '../../lib/varint.ts';
 import type { ArenaWriter } from './arena.ts';
-import { ALIAS_BYTES, H, HEADER, S, SLAB } from './arena-layout.ts';
+import { ALIAS_BYTES, H, HEADER, NAME, PAIR, S, SLAB } from './arena-layout.ts';
 import { PostingsWriter } from './postings-writer.ts';
 
 /** limit: other spellings kept for one series; senders have one, relays with shuffled labels a few. */
 const ALIASES_MAX = 4;
-/** What new slabs, label texts and lists of one series take at the most, several times over. */
-const ROOM = 1 << 20;
+/** What new slabs for one series take at the most: one of series, one of pairs, one of names. */
+const SLABS_ROOM = (S.bytes + PAIR.bytes + NAME.bytes) << SLAB.shift;
+/** What one label can take beside its text: a pair in tables that double, a largest block of postings. */
+const LABEL_ROOM = 20 << 10;
+/** limit: series, pairs and names of an arena, each. */
+const RECORDS_MAX = SLAB.count << SLAB.shift;
 /** No time yet: i64's smallest. As two halves, because a double cannot tell it from its neighbours. */
 const NO_TIME_HIGH = -0x80000000;
 
@@ -45,7 +50,8 @@ export class SeriesWriter {
   /** Address of the series of labels in canonical order (name, value, …), or 0. */
   find(labels: readonly Uint8Array[]): number {
     const length = this.#canonicalKey(labels);
-    return this.#kernel.lookup(HEADER, this.#scratch, length);
+    // A kernel answers i32: addresses beyond 2 GiB come out negative.
+    return this.#kernel.lookup(HEADER, this.#scratch, length) >>> 0;
   }
 
   /** Which of `count` arenas the series of labels in canonical order lives in. */
@@ -57,15 +63,35 @@ export class SeriesWriter {
   }
 
   /**
+   * Half a series must not be published, so everything that one of these labels may allocate is known to fit before it
+   * is begun.
+   * @throws CodedError unavailable unless it does.
+   */
+  requireRoom(labels: readonly Uint8Array[]): void {
+    const arena = this.#arena;
+    const count = labels.length / 2;
+    let text = 0;
+    for (const part of labels) text += part.length + 16;
+    const tables = (arena.header(H.tableMask) + 1 + arena.header(H.pairCount)) * 16;
+    // The text goes to the key, to new pairs and, twice as long, to the scratch.
+    arena.requireFree(SLABS_ROOM + tables + count * LABEL_ROOM + text * 5);
+    const records = Math.max(this.count + 1, arena.header(H.pairCount) + count);
+    if (records > RECORDS_MAX) {
+      throw new CodedError(
+        'unavailable',
+        `a part of the head holds no more than ${RECORDS_MAX} series or label pairs`,
+      );
+    }
+  }
+
+  /**
    * Creates the series of labels in canonical order; the caller has made sure there is none. Answers its address.
    * @throws CodedError unavailable when the arena is full; then no reader sees anything of it.
    */
   create(ref: number, labels: readonly Uint8Array[]): number {
     const arena = this.#arena;
     const index = this.count;
-    // Half a series must not be published, so everything it may allocate is known to fit before it begins.
-    const room = 4 * ROOM + (arena.header(H.tableMask) + 1) * 16 + arena.header(H.pairCount) * 16;
-    arena.requireFree(room);
+    this.requireRoom(labels);
     const length = this.#canonicalKey(labels);
     this.#growTable();
     const at = arena.recordForWrite(arena.header(H.seriesSlabs), S.bytes, index);
@@ -119,8 +145,8 @@ export class SeriesWriter {
     let size = 0;
     for (const part of labels) size += part.length + 16;
     if (size > this.#scratchBytes) {
+      this.#scratch = this.#arena.alloc(size * 2);
       this.#scratchBytes = size * 2;
-      this.#scratch = this.#arena.alloc(this.#scratchBytes);
     }
     const { u8 } = this.#arena;
     let at = this.#scratch;

@@ -16,16 +16,12 @@ export type ParsedLabels =
 /**
  * Parses repeated field-1 messages (labels) and puts them in canonical form: sorted by name, empty values dropped.
  * The parts are views into `bytes`.
+ * @throws ShortBytesError for what is no Label message.
  */
 export function parseLabels(bytes: Uint8Array): ParsedLabels {
   const labels: Uint8Array[] = [];
   const cursor: ByteCursor = { bytes, pos: 0, end: bytes.length };
-  try {
-    while (cursor.pos < cursor.end) readLabel(cursor, labels);
-  } catch (thrown) {
-    if (thrown instanceof ShortBytesError) return { problem: 'malformed label' };
-    throw thrown;
-  }
+  while (cursor.pos < cursor.end) readLabel(cursor, labels);
   return checkLabels(sortLabels(labels));
 }
 
@@ -40,14 +36,10 @@ function readLabel(cursor: ByteCursor, labels: Uint8Array[]): void {
   let value = name;
   const inner: ByteCursor = { bytes, pos: cursor.pos, end };
   while (inner.pos < end) {
-    const tag = readUvarint(inner);
-    if ((tag & 7) !== 2) throw new ShortBytesError();
-    const size = readUvarint(inner);
-    if (size > end - inner.pos) throw new ShortBytesError();
-    const part = bytes.subarray(inner.pos, inner.pos + size);
-    if (tag === 0x0a) name = part;
-    else if (tag === 0x12) value = part;
-    inner.pos += size;
+    const tag = readTag(inner);
+    const start = skipField(inner, tag & 7);
+    if (tag === 0x0a) name = bytes.subarray(start, inner.pos);
+    else if (tag === 0x12) value = bytes.subarray(start, inner.pos);
   }
   cursor.pos = end;
   labels.push(name, value);
@@ -99,28 +91,33 @@ export interface TimeSeriesParts {
   readonly histograms: number;
 }
 
-/** Takes a TimeSeries message apart whatever the order of its fields; undefined when it is malformed. */
-export function splitTimeSeries(message: Uint8Array): TimeSeriesParts | undefined {
+/**
+ * Takes a TimeSeries message apart whatever the order of its fields.
+ * @throws ShortBytesError for what is no such message.
+ */
+export function splitTimeSeries(message: Uint8Array): TimeSeriesParts {
   const labels: Uint8Array[] = [];
   const samples: Uint8Array[] = [];
   let exemplars = 0;
   let histograms = 0;
   const cursor: ByteCursor = { bytes: message, pos: 0, end: message.length };
-  try {
-    while (cursor.pos < cursor.end) {
-      const start = cursor.pos;
-      const tag = readUvarint(cursor);
-      const content = skipField(cursor, tag & 7);
-      if (tag === 0x0a) labels.push(message.slice(start, cursor.pos));
-      else if (tag === 0x12) samples.push(readSample(message, content, cursor.pos));
-      else if (tag === 0x1a) exemplars++;
-      else if (tag === 0x22) histograms++;
-    }
-  } catch (thrown) {
-    if (thrown instanceof ShortBytesError) return undefined;
-    throw thrown;
+  while (cursor.pos < cursor.end) {
+    const start = cursor.pos;
+    const tag = readTag(cursor);
+    const content = skipField(cursor, tag & 7);
+    if (tag === 0x0a) labels.push(message.slice(start, cursor.pos));
+    else if (tag === 0x12) samples.push(readSample(message, content, cursor.pos));
+    else if (tag === 0x1a) exemplars++;
+    else if (tag === 0x22) histograms++;
   }
   return { labels: Buffer.concat(labels), samples: Buffer.concat(samples), exemplars, histograms };
+}
+
+/** Reads a field's number and wire type. There is no field 0. */
+function readTag(cursor: ByteCursor): number {
+  const tag = readUvarint(cursor);
+  if (tag < 8) throw new ShortBytesError();
+  return tag;
 }
 
 /** Moves past a field's content and answers where it begins. */
@@ -142,7 +139,7 @@ function readSample(bytes: Uint8Array, from: number, end: number): Uint8Array {
   const out = new Uint8Array(16);
   const cursor: ByteCursor = { bytes, pos: from, end };
   while (cursor.pos < end) {
-    const tag = readUvarint(cursor);
+    const tag = readTag(cursor);
     const start = skipField(cursor, tag & 7);
     if (tag === 0x09) out.set(bytes.subarray(start, start + 8), 8);
     else if (tag === 0x10) writeVarintAsI64(bytes, start, cursor.pos, out);

@@ -42,6 +42,8 @@ export class WalWriter {
   #offset = 0;
   /** Whether bytes were written since the last fsync. */
   #dirty = false;
+  /** Why records in a segment that was left behind are not durable; told to the next caller of sync. */
+  #lost: Error | undefined;
   /** The frame being built; grows, never shrinks. */
   #frame = new Uint8Array(2 * PAGE_BYTES);
 
@@ -79,16 +81,24 @@ export class WalWriter {
 
   /**
    * Makes everything logged durable.
-   * @throws CodedError unavailable when the fsync fails; the segment is then left behind for a new one.
+   * @throws CodedError unavailable when something logged since the last call is not and will not be: the fsync failed,
+   * or a segment had to be left behind.
    */
   sync(): void {
+    this.#syncSegment();
+    const lost = this.#lost;
+    this.#lost = undefined;
+    if (lost !== undefined) throw lost;
+  }
+
+  /** Fsyncs the open segment; one whose fsync fails is left behind for a new one. */
+  #syncSegment(): void {
     if (!this.#dirty) return;
-    this.#dirty = false;
     try {
       this.#options.files.fsync(this.#fd);
+      this.#dirty = false;
     } catch (thrown) {
-      this.#abandon();
-      throw new CodedError('unavailable', `fsync WAL: ${errorText(thrown)}`, { cause: thrown });
+      this.#abandon(`fsync WAL: ${errorText(thrown)}`, thrown);
     }
   }
 
@@ -106,11 +116,7 @@ export class WalWriter {
   /** Ends the open segment, durably, and starts the next. */
   #roll(): void {
     if (this.#fd >= 0) {
-      try {
-        this.sync();
-      } catch (thrown) {
-        this.#options.log.error('segment was not made durable', { err: errorText(thrown) });
-      }
+      this.#syncSegment();
       if (this.#fd >= 0) this.#options.files.close(this.#fd);
       this.#fd = -1;
     }
@@ -125,6 +131,8 @@ export class WalWriter {
       this.#offset = 0;
       files.fsyncDirectory(directory);
     } catch (thrown) {
+      // A segment that a crash could take out of its directory must not be written to.
+      if (this.#fd >= 0) this.#abandon('', thrown);
       throw new CodedError('unavailable', `create WAL segment: ${errorText(thrown)}`, {
         cause: thrown,
       });
@@ -140,15 +148,23 @@ export class WalWriter {
         segment: segmentName(this.#index),
         err: errorText(thrown),
       });
-      this.#abandon();
+      this.#abandon(`cut back WAL: ${errorText(thrown)}`, thrown);
     }
   }
 
-  #abandon(): void {
+  /** Leaves the open segment behind. What it holds that was not fsynced is lost to {@link sync}. */
+  #abandon(message: string, cause: unknown): void {
     try {
       this.#options.files.close(this.#fd);
     } catch {
       // The descriptor is lost either way; the error that led here is reported by the caller.
+    }
+    if (this.#dirty) {
+      this.#lost = new CodedError('unavailable', message, { cause });
+      this.#options.log.error('segment was not made durable', {
+        segment: segmentName(this.#index),
+        err: message,
+      });
     }
     this.#fd = -1;
     this.#dirty = false;

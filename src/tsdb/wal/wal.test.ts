@@ -159,3 +159,60 @@ test('wal: a restart begins a new segment', () => {
     Buffer.from([2]),
   ]);
 });
+
+test('wal: what a roll or a cut back could not make durable is told to the next sync, once', () => {
+  const f = (failing: 'fsync' | 'truncate', want: RegExp): void => {
+    using directory = temporaryDirectory();
+    let fail = false;
+    const refuse = (): never => {
+      throw new Error(`EIO: i/o error, ${failing}`);
+    };
+    const files: FileLayer = {
+      ...systemFiles,
+      write: (fd, bytes, offset) =>
+        fail && failing === 'truncate' ? refuse() : systemFiles.write(fd, bytes, offset),
+      [failing]: (fd: number, size: number) => (fail ? refuse() : systemFiles[failing](fd, size)),
+    };
+    const wal = writer(directory.path, { files, segmentBytes: 1 << 17 });
+    const [a, b, c] = randomRecords(9, 3, 500) as [Buffer, Buffer, Buffer];
+    wal.log([a]);
+    fail = true;
+    if (failing === 'truncate') throws(() => wal.log([b]), /write WAL: EIO/);
+    // Larger than a segment, so that the next one is begun.
+    else wal.log([Buffer.from(randomRecords(4, 1, 200_000)[0] as Buffer), b]);
+    fail = false;
+    wal.log([c]);
+    ok(wal.segment > 0);
+    throws(() => wal.sync(), want);
+    wal.sync();
+    wal.close();
+    ok(readAll(directory.path).records.some((record) => record.equals(c)));
+  };
+  f('fsync', /fsync WAL: EIO/);
+  f('truncate', /cut back WAL: EIO/);
+});
+
+test('wal: a segment whose directory entry is not durable is not written to', () => {
+  using directory = temporaryDirectory();
+  let fail = false;
+  const files: FileLayer = {
+    ...systemFiles,
+    fsyncDirectory: (path) => {
+      if (fail) throw new Error('EIO: i/o error, fsync');
+      systemFiles.fsyncDirectory(path);
+    },
+  };
+  const wal = writer(directory.path, { files, segmentBytes: 300_000 });
+  const [a, b] = [Buffer.alloc(540_000), Buffer.from('b')];
+  const random = new Random(12);
+  for (let i = 0; i < a.length; i += 2) a[i] = random.below(256);
+  wal.log([a]);
+  fail = true;
+  throws(() => wal.log([b]), /create WAL segment: EIO/);
+  fail = false;
+  const skipped = wal.segment;
+  wal.log([b]);
+  ok(wal.segment > skipped);
+  wal.close();
+  deepEqual(readAll(directory.path), { records: [a, b], damage: [] });
+});
