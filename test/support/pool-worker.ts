@@ -27,8 +27,8 @@ serveTasks((init, log) => ({
     return turns;
   },
   /** Lets the pool compute a list of numbers, and adds them up. */
-  spread: async (numbers: number[], { run }: TaskContext) => {
-    const parts = await Promise.all(numbers.map((n) => run('double', Float64Array.of(n))));
+  spread: async (numbers: number[], context: TaskContext) => {
+    const parts = await Promise.all(numbers.map((n) => context.run('double', Float64Array.of(n))));
     return (parts as Float64Array[]).reduce((sum, part) => sum + (part[0] ?? 0), 0);
   },
 }));

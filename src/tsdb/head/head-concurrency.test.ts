@@ -27,15 +27,15 @@ test('head: a reader sees whole prefixes while another thread writes, cuts and m
   const worker = new Worker(url, { workerData });
   const ended = once(worker, 'exit');
   await once(worker, 'message');
-  let done = false;
-  worker.once('message', () => (done = true));
+  const writing = { done: false };
+  worker.once('message', () => (writing.done = true));
   const cache = new PageCache(PageCache.allocate(1 << 20));
   const chunksDirectory = join(directory.path, 'chunks_head');
   const reader = new HeadReader({ number: 0, memories, chunksDirectory }, cache);
   const seen = new Map<string, number>();
   let rounds = 0;
   let partial = 0;
-  while (!done || rounds === 0) {
+  while (!writing.done || rounds === 0) {
     const last = await readAll(reader, seen);
     if (last < SAMPLES) partial++;
     rounds++;
