@@ -46,7 +46,7 @@ for (let tick = 0; tick < ticks; tick++) {
       builder.add(
         prefixes[i] as Uint8Array,
         START_MS + tick * SCRAPE_MS + random.below(11) - 5,
-        values[i] as number,
+        values[i] ?? 0,
       );
     }
     bodies.push({ body: builder.take(), samples: to - from });

@@ -8,6 +8,9 @@ import type { ChunkPlace, HeadChunkWriter } from '../chunks/head-chunk-writer.ts
 import type { ArenaIngest } from './arena-ingest.ts';
 import { CUT_BYTES, H, HEADER, META, S } from './arena-layout.ts';
 
+/** limit: writes between two tries while chunks_head/ refuses. */
+const PAUSE_MAX = 128;
+
 /** A cut chunk that still lies in an arena. */
 interface PendingChunk {
   readonly ingest: ArenaIngest;
@@ -21,6 +24,9 @@ export class CutChunks {
   readonly #log: Logger;
   #pending: PendingChunk[] = [];
   #failing = false;
+  /** How many calls pass until the next try, and how many will after the next failure. */
+  #pause = 0;
+  #pauseNext = 1;
 
   /** Without a writer, chunks stay in memory: the head is read-only. */
   constructor(writer: HeadChunkWriter | undefined, log: Logger) {
@@ -55,7 +61,7 @@ export class CutChunks {
   /** Writes everything collected. Never throws: chunks_head/ is a cache of the WAL. */
   write(): void {
     const writer = this.#writer;
-    if (writer === undefined || this.#pending.length === 0) return;
+    if (writer === undefined || this.#pending.length === 0 || --this.#pause > 0) return;
     const batch = this.#pending;
     const places: ChunkPlace[] = [];
     try {
@@ -76,16 +82,21 @@ export class CutChunks {
         });
       }
       this.#failing = true;
+      // Each try writes all that waits: with a growing backlog, tries must become rarer.
+      this.#pauseNext = Math.min(this.#pauseNext * 2, PAUSE_MAX);
+      this.#pause = this.#pauseNext;
       return;
     }
     if (this.#failing) this.#log.info('chunks_head can be written again');
     this.#failing = false;
+    this.#pauseNext = 1;
     this.#pending = [];
     for (const [i, chunk] of batch.entries()) moveToFile(chunk, places[i] as ChunkPlace);
   }
 
   /** Writes what is left and closes the file. */
   close(): void {
+    this.#pause = 0;
     this.write();
     this.#writer?.close();
   }

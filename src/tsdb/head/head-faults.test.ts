@@ -211,7 +211,8 @@ test('head: chunks wait in memory while chunks_head refuses, and few files are l
     probed.head.write(request('m', i * 15_000));
     want.append([i * 15_000, 0x40000000, i * 15_000]);
   }
-  ok(refusals > 100);
+  // Tries become rarer while it refuses, and do not end.
+  ok(refusals >= 8 && refusals < 100, `${refusals} refusals`);
   deepEqual(chunksOf(probed), { '{__name__="m"}': want.chunks });
   equal(probed.head.stats().pendingChunks, 0);
   ok(fileNames(directory.path, 'chunks_head').length <= 3);

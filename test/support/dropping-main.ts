@@ -1,0 +1,21 @@
+/** `thanos all` of the crash tests: its WAL forgets what was not fsynced when the process is killed. */
+import { runAllCommand } from '../../src/cmd/all.ts';
+import { allCommand } from '../../src/cmd/all-flags.ts';
+import { errorText } from '../../src/lib/errors.ts';
+import { parseArgs } from '../../src/ops/flags.ts';
+
+const build = {
+  version: 'crash-test',
+  revision: '',
+  branch: '',
+  buildUser: '',
+  buildDate: '',
+  goVersion: '',
+};
+
+const parsed = parseArgs(allCommand, process.argv.slice(3));
+if (parsed.kind !== 'values') throw new Error('usage: dropping-main all <flags>');
+const workerUrl = new URL('./dropping-worker.ts', import.meta.url);
+const { error } = await runAllCommand(parsed.values, build, workerUrl);
+if (error !== undefined) console.error(errorText(error));
+process.exit(error === undefined ? 0 : 1);
