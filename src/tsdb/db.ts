@@ -23,6 +23,7 @@ import { replayHead } from './head/replay.ts';
 import type { ReplayReport } from './head/replay.ts';
 import { GroupCommit } from './wal/group-commit.ts';
 import type { FsyncPolicy } from './wal/group-commit.ts';
+import { rewriteSegment } from './wal/rewrite-segment.ts';
 import { WalWriter, segmentIndexes } from './wal/wal-writer.ts';
 
 /** How a TSDB is opened. */
@@ -129,6 +130,16 @@ export class Db {
       const { file, soundEnd } = replay.tornEnd;
       truncate(files, file, soundEnd);
       log.info('cut the torn end off the WAL', { file, size: soundEnd });
+    }
+    for (const segment of replay.damagedSegments) {
+      const records = rewriteSegment(join(directory, 'wal'), segment);
+      log.warn(
+        'rewrote a damaged WAL segment with its sound records, the old one is kept beside it',
+        {
+          segment,
+          records,
+        },
+      );
     }
     for (const { sequence, soundEnd } of replay.damagedChunkFiles) {
       const path = join(directory, 'chunks_head', headChunkFileName(sequence));

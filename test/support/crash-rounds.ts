@@ -68,7 +68,6 @@ class CrashRun {
   readonly #load: CrashLoad;
   readonly #problems: string[] = [];
   #all: ThanosAll | undefined;
-  #sawHoles = false;
   readonly #sums = { acknowledged: 0, kept: 0, lost: 0, missing: 0, chunks: 0 };
 
   constructor(options: CrashOptions, directory: string) {
@@ -90,7 +89,7 @@ class CrashRun {
     await all.process.stop();
     this.#all = undefined;
     // A Prometheus cuts the log off at a hole that it finds, and forgets all later segments.
-    if (!this.#sawHoles) await this.#checkInPrometheus(ours);
+    await this.#checkInPrometheus(ours);
     return { ...this.#sums, problems: this.#problems };
   }
 
@@ -120,8 +119,7 @@ class CrashRun {
     for (const line of output.split('\n').filter((l) => /level=error|panic|read-only/.test(l))) {
       // A process that dies by SIGKILL leaves a torn end and no more; one whose machine dies may leave holes.
       const isHole = this.#mayHaveHoles && line.includes('the WAL is damaged');
-      if (isHole) this.#sawHoles = true;
-      else this.#problems.push(`round ${round}: ${line}`);
+      if (!isHole) this.#problems.push(`round ${round}: ${line}`);
     }
     const opened = /TSDB opened.* tsdb=default-tenant.* chunks=(\d+)/.exec(output);
     this.#sums.chunks = Number(opened?.[1] ?? 0);

@@ -6,7 +6,7 @@
  * this version cannot carry, for which the directory opens read-only.
  */
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { CodedError, CorruptionError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { ShortBytesError } from '../../lib/varint.ts';
@@ -36,6 +36,8 @@ export interface ReplayReport {
   readonly unsupported: ReadonlyMap<string, number>;
   /** The torn end of the newest segment: to be cut off before the next segment is begun. */
   readonly tornEnd: { readonly file: string; readonly soundEnd: number } | undefined;
+  /** WAL segments that are damaged before their end: to be rewritten before the next segment is begun. */
+  readonly damagedSegments: readonly number[];
   /** Damaged chunk files: entries end at `soundEnd`, and later files were not read. */
   readonly damagedChunkFiles: readonly { readonly sequence: number; readonly soundEnd: number }[];
 }
@@ -50,6 +52,7 @@ class Replay {
   readonly #directory: string;
   readonly #log: Logger;
   readonly #unsupported = new Map<string, number>();
+  readonly #damagedSegments = new Set<number>();
   readonly #damagedChunkFiles: { sequence: number; soundEnd: number }[] = [];
   /** Entries of chunks_head/ by ref, with the file they are in. */
   readonly #chunks = new Map<number, (HeadChunkEntry & { readonly file: number })[]>();
@@ -86,6 +89,7 @@ class Replay {
       chunks: this.#chunkCount,
       unsupported: this.#unsupported,
       tornEnd: this.#tornEnd,
+      damagedSegments: [...this.#damagedSegments],
       damagedChunkFiles: this.#damagedChunkFiles,
     };
   }
@@ -151,6 +155,7 @@ class Replay {
         offset: damage.offset,
         reason: damage.reason,
       });
+      if (basename(directory) === 'wal') this.#damagedSegments.add(index);
     };
     readSegment(directory, index, (record) => this.#onRecord(record, directory, index), onDamage);
   }

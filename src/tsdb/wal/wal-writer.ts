@@ -12,16 +12,8 @@ import { compressSync } from 'snappy';
 import { CodedError, errorText } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
-import {
-  FRAGMENT,
-  FRAGMENT_HEADER_BYTES,
-  PAGE_BYTES,
-  SEGMENT_BYTES,
-  SNAPPY_FLAG,
-  fragmentCrc,
-  parseSegmentName,
-  segmentName,
-} from './page-format.ts';
+import { FrameBuilder, framedSize } from './frame-builder.ts';
+import { SEGMENT_BYTES, parseSegmentName, segmentName } from './page-format.ts';
 
 /** What a writer needs. */
 export interface WalWriterOptions {
@@ -44,8 +36,7 @@ export class WalWriter {
   #dirty = false;
   /** Why records in a segment that was left behind are not durable; told to the next caller of sync. */
   #lost: Error | undefined;
-  /** The frame being built; grows, never shrinks. */
-  #frame = new Uint8Array(2 * PAGE_BYTES);
+  readonly #frames = new FrameBuilder();
 
   /** Starts a fresh segment after the newest one there is. @throws CodedError unavailable when the disk refuses. */
   constructor(options: WalWriterOptions) {
@@ -68,14 +59,14 @@ export class WalWriter {
   log(records: readonly Uint8Array[]): void {
     const bodies = records.map((record) => compressSync(record, { copyOutputData: true }));
     if (this.#fd < 0 || this.#offset + framedSize(bodies) > this.#segmentBytes) this.#roll();
-    const size = this.#buildFrame(bodies);
+    const frame = this.#frames.build(bodies, this.#offset);
     try {
-      this.#options.files.write(this.#fd, this.#frame.subarray(0, size), this.#offset);
+      this.#options.files.write(this.#fd, frame, this.#offset);
     } catch (thrown) {
       this.#cutBack();
       throw new CodedError('unavailable', `write WAL: ${errorText(thrown)}`, { cause: thrown });
     }
-    this.#offset += size;
+    this.#offset += frame.length;
     this.#dirty = true;
   }
 
@@ -169,67 +160,10 @@ export class WalWriter {
     this.#fd = -1;
     this.#dirty = false;
   }
-
-  /** Splits the records into fragments behind the current offset; answers the frame's size. */
-  #buildFrame(bodies: readonly Uint8Array[]): number {
-    const worst = framedSize(bodies) + PAGE_BYTES;
-    if (this.#frame.length < worst) this.#frame = new Uint8Array(worst * 2);
-    const frame = this.#frame;
-    let size = 0;
-    for (const body of bodies) {
-      let first = true;
-      let from = 0;
-      do {
-        let room = PAGE_BYTES - ((this.#offset + size) % PAGE_BYTES);
-        if (room < FRAGMENT_HEADER_BYTES) {
-          frame.fill(0, size, size + room);
-          size += room;
-          room = PAGE_BYTES;
-        } else if (room === FRAGMENT_HEADER_BYTES && body.length > 0) {
-          // A header without data would read as an empty fragment; the page ends here instead.
-          frame.fill(0, size, size + room);
-          size += room;
-          room = PAGE_BYTES;
-        }
-        const n = Math.min(room - FRAGMENT_HEADER_BYTES, body.length - from);
-        const last = from + n === body.length;
-        const type = fragmentType(first, last);
-        const part = body.subarray(from, from + n);
-        const crc = fragmentCrc(part);
-        frame[size] = type | SNAPPY_FLAG;
-        frame[size + 1] = n >>> 8;
-        frame[size + 2] = n & 0xff;
-        frame[size + 3] = crc >>> 24;
-        frame[size + 4] = (crc >>> 16) & 0xff;
-        frame[size + 5] = (crc >>> 8) & 0xff;
-        frame[size + 6] = crc & 0xff;
-        frame.set(part, size + FRAGMENT_HEADER_BYTES);
-        size += FRAGMENT_HEADER_BYTES + n;
-        from += n;
-        first = false;
-      } while (from < body.length);
-    }
-    return size;
-  }
 }
 
 /** The indexes of the segments in a directory, ascending. */
 export function segmentIndexes(directory: string): number[] {
   const indexes = readdirSync(directory).map(parseSegmentName);
   return indexes.filter((index) => index !== undefined).sort((a, b) => a - b);
-}
-
-function fragmentType(first: boolean, last: boolean): number {
-  if (first) return last ? FRAGMENT.full : FRAGMENT.first;
-  return last ? FRAGMENT.last : FRAGMENT.middle;
-}
-
-/** An upper bound of the bytes that records take in a segment. */
-function framedSize(bodies: readonly Uint8Array[]): number {
-  let size = PAGE_BYTES;
-  for (const body of bodies) {
-    const fragments = Math.ceil(body.length / (PAGE_BYTES - FRAGMENT_HEADER_BYTES)) + 2;
-    size += body.length + fragments * FRAGMENT_HEADER_BYTES;
-  }
-  return size;
 }
