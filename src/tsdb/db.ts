@@ -64,7 +64,7 @@ export class Db {
    * @throws CodedError when it is in use, cannot be read or cannot be written.
    */
   static open(options: DbOptions): Db {
-    mkdirSync(options.directory, { recursive: true });
+    makeDirectory(options.directory);
     const lock = lockDirectory(options.directory);
     try {
       return new Db(options, lock);
@@ -147,6 +147,16 @@ export class Db {
       else renameSync(path, `${path}.damaged`);
       log.info('repaired chunks_head', { file: path, size: soundEnd });
     }
+  }
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (thrown) {
+    throw new CodedError('unavailable', `create data directory ${path}: ${errorText(thrown)}`, {
+      cause: thrown,
+    });
   }
 }
 
