@@ -8,6 +8,7 @@ import { XorAppender } from '../../src/chunkenc/xor-twin.ts';
 import { systemFiles } from '../../src/lib/file-layer.ts';
 import type { FileLayer } from '../../src/lib/file-layer.ts';
 import { nopLogger } from '../../src/lib/log.ts';
+import type { Logger } from '../../src/lib/log.ts';
 import { HeadChunkWriter } from '../../src/tsdb/chunks/head-chunk-writer.ts';
 import { createArenaMemory } from '../../src/tsdb/head/arena.ts';
 import type { ArenaMemory } from '../../src/tsdb/head/arena.ts';
@@ -30,6 +31,7 @@ export interface ProbeOptions {
   readonly arenas?: number;
   readonly arenaBytes?: number;
   readonly files?: FileLayer;
+  readonly log?: Logger;
   /** Called before replay. */
   readonly prepare?: (head: HeadWriter) => void;
 }
@@ -39,7 +41,8 @@ export function openHead(directory: string, options: ProbeOptions = {}): ProbedH
   const memories = Array.from({ length: options.arenas ?? 1 }, () =>
     createArenaMemory(options.arenaBytes ?? 24 << 20),
   );
-  const head = new HeadWriter({ memories, log: nopLogger, twin: options.twin ?? false });
+  const log = options.log ?? nopLogger;
+  const head = new HeadWriter({ memories, log, twin: options.twin ?? false });
   options.prepare?.(head);
   replayHead(head, directory, nopLogger);
   const files = options.files ?? systemFiles;

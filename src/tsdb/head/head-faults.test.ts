@@ -18,6 +18,7 @@ import { temporaryDirectory } from '../../../test/support/temporary-directory.ts
 import { systemFiles } from '../../lib/file-layer.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import { nopLogger } from '../../lib/log.ts';
+import type { Logger } from '../../lib/log.ts';
 import { encodeUtf8 } from '../../lib/utf8.ts';
 import { HeadChunkWriter } from '../chunks/head-chunk-writer.ts';
 import { SeriesRecordBuilder } from '../wal/records.ts';
@@ -182,6 +183,27 @@ test('head: series and pairs that would be one too many are refused before anyth
   arena.setHeader(H.pairCount, pairs);
   equal(opened.head.write(request('n', 1, labelField('a', '1'))).accepted, 1);
   deepEqual(Object.keys(chunksOf(opened)), ['{__name__="m"}', '{__name__="n", a="1"}']);
+});
+
+test('head: memory that fills up is announced, once a level', () => {
+  using directory = temporaryDirectory();
+  const lines: string[] = [];
+  const log: Logger = { ...nopLogger, warn: (msg) => void lines.push(msg) };
+  using opened = openHead(directory.path, { arenaBytes: 64 << 20, log });
+  const arena = arenaOf(opened);
+  const f = (t: number, share: number, want: number): void => {
+    arena.setHeader(H.end, Math.ceil(arena.usedBytes / share));
+    equal(opened.head.write(request('m', t)).accepted, 1);
+    equal(lines.length, want, `at ${share}`);
+  };
+  opened.head.write(request('m', 0));
+  f(1, 0.7, 0);
+  f(2, 0.81, 1);
+  f(3, 0.82, 1);
+  f(4, 0.91, 2);
+  f(5, 0.5, 2);
+  f(6, 0.81, 2);
+  match(lines.join(), /^head memory fills up.*,head memory fills up/);
 });
 
 test('head: chunks wait in memory while chunks_head refuses, and few files are left of it', () => {

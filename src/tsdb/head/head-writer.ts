@@ -51,6 +51,8 @@ export class HeadWriter {
   readonly #log: Logger;
   readonly #unlogged = new SeriesRecordBuilder();
   #nextRef = 1;
+  /** Shares of the memory in use that are still to be warned of. */
+  readonly #memoryLevels = [0.8, 0.9, 0.95];
   #wal: WalWriter | undefined;
   #chunks: CutChunks;
 
@@ -161,6 +163,23 @@ export class HeadWriter {
     for (const arena of this.arenas) arena.apply();
     this.collectCuts();
     this.#chunks.write();
+    this.#watchMemory();
+  }
+
+  /** Says in time that new samples will be refused: once at each level. */
+  #watchMemory(): void {
+    const level = this.#memoryLevels[0];
+    if (level === undefined) return;
+    for (const { arena } of this.arenas) {
+      const size = arena.header(H.end);
+      if (arena.usedBytes < size * level) continue;
+      this.#memoryLevels.shift();
+      this.#log.warn('head memory fills up, new samples will be refused when it is full', {
+        used_bytes: arena.usedBytes,
+        size_bytes: size,
+      });
+      return;
+    }
   }
 }
 
