@@ -24,8 +24,9 @@ export class XorScratch {
   readonly #kernel: XorDecodeKernel | undefined;
   #halves = new Uint32Array(0);
   #capacity = 0;
+  #source = new Uint8Array(0);
   /** Where chunk bytes go to be decoded; replaced when the columns grow. */
-  source = new Uint8Array(0);
+  sourceWords = new Int32Array(0);
   /** Timestamps in ms. */
   t = new Float64Array(0);
   /** Values; bits are exact, see model/value.ts. */
@@ -57,12 +58,12 @@ export class XorScratch {
     dropStale: boolean,
   ): boolean {
     if (length > SOURCE_BYTES_MAX) return false;
-    this.source.set(bytes.subarray(offset, offset + length));
-    return this.appendSource(length, count, dropStale);
+    this.#source.set(bytes.subarray(offset, offset + length));
+    return this.appendSource(0, length, count, dropStale);
   }
 
-  /** The same for a chunk whose bytes the caller has put at the start of {@link source}. */
-  appendSource(length: number, count: number, dropStale: boolean): boolean {
+  /** The same for a chunk whose bytes the caller has put into {@link sourceWords}, from a byte below 4 on. */
+  appendSource(from: number, length: number, count: number, dropStale: boolean): boolean {
     // A sample takes at least two bits, so a larger count is a lie that must not allocate.
     if (length < 2 || count > length * 4) return false;
     if (this.length + count > this.#capacity) this.#grow(this.length + count);
@@ -70,11 +71,11 @@ export class XorScratch {
     let n: number;
     if (this.#kernel === undefined) {
       const out = { t: this.t, halves: this.#halves };
-      n = decodeXorTwin(this.source, 0, length, count, out, at, dropStale);
+      n = decodeXorTwin(this.#source, from, length, count, out, at, dropStale);
     } else {
       const outT = SOURCE_BYTES + at * 8;
       const outV = outT + this.#capacity * 8;
-      n = this.#kernel.decode(SOURCE, length, count, outT, outV, dropStale ? 1 : 0);
+      n = this.#kernel.decode(SOURCE + from, length, count, outT, outV, dropStale ? 1 : 0);
     }
     if (n < 0) return false;
     this.length = at + n;
@@ -107,7 +108,8 @@ export class XorScratch {
     if (pages > have) this.#memory.grow(pages - have);
     const { buffer } = this.#memory;
     this.#capacity = next;
-    this.source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
+    this.#source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
+    this.sourceWords = new Int32Array(buffer, SOURCE, SOURCE_BYTES / 4);
     this.t = new Float64Array(buffer, SOURCE_BYTES, next);
     this.v = new Float64Array(buffer, SOURCE_BYTES + next * 8, next);
     this.#halves = new Uint32Array(buffer, SOURCE_BYTES + next * 8, next * 2);

@@ -247,10 +247,10 @@ class ChunkSource implements PagedFiles {
     const { scratch } = this;
     const file = this.#handle.number * FILES_PER_HEAD + sequence;
     if (length > SOURCE_BYTES_MAX) return false;
-    if (!this.#cache.read(this, file, offset, length, scratch.source)) {
+    if (!this.#cache.read(this, file, offset, length, scratch.sourceWords)) {
       throw new CorruptionError('head chunk lies outside its file', this.path(sequence), offset);
     }
-    return scratch.appendSource(length, count, dropStale);
+    return scratch.appendSource(offset & 3, length, count, dropStale);
   }
 
   close(): void {
