@@ -4,7 +4,8 @@
  */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8');
+// ignoreBOM keeps a leading U+FEFF, which is a character like any other in a label.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Code units whose order differs from that of the code points they stand for: surrogates, and those above them. */
 const HIGH = /[\ud800-\uffff]/;

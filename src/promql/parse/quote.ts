@@ -96,7 +96,7 @@ export function unquote(literal: string): string | undefined {
 
 /** Decodes UTF-8, keeping bytes that are none as lone surrogates. */
 function textOfBytes(bytes: Uint8Array): string {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   try {
     return decoder.decode(bytes);
   } catch {
