@@ -9,8 +9,11 @@ import { compareUtf8 } from '../lib/utf8.ts';
 /** The label that holds a metric's name. */
 export const METRIC_NAME = '__name__';
 
-/** Separates names and values in keys; no valid UTF-8 label text contains it. */
-const SEPARATOR = '\uffff';
+/**
+ * Separates names and values in keys: a lone low surrogate, which no text has that was UTF-8. (U+FFFF would not do: it is
+ * a character that labels may hold.)
+ */
+export const KEY_SEPARATOR = '\udfff';
 
 /** A sorted label set. Equal sets have equal {@link Labels.key}s. */
 export class Labels {
@@ -57,7 +60,7 @@ export class Labels {
 
   /** A text that is equal exactly for equal sets: for Map keys. */
   get key(): string {
-    this.#key ??= this.pairs.join(SEPARATOR);
+    this.#key ??= this.pairs.join(KEY_SEPARATOR);
     return this.#key;
   }
 

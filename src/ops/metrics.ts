@@ -10,6 +10,7 @@ import type { Metric } from 'prom-client';
 import { assert } from '../lib/assert.ts';
 import type { Counter, Family, Gauge, Histogram, MetricsRegistry } from '../lib/metrics.ts';
 import { compareUtf8 } from '../lib/utf8.ts';
+import { KEY_SEPARATOR } from '../model/labels.ts';
 import { formatGoFloat } from './go-float.ts';
 
 /** The types that the text formats know. */
@@ -203,7 +204,7 @@ class CellFamily<C extends Cell> implements Family<C> {
 
   with(...values: string[]): C {
     assert(values.length === this.#labelNames.length, 'a value for each label name');
-    const key = values.join('\uffff');
+    const key = values.join(KEY_SEPARATOR);
     let entry = this.#cells.get(key);
     if (entry === undefined) {
       entry = { values, cell: this.#make() };

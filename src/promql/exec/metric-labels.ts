@@ -1,5 +1,5 @@
 /** What operations do to labels. */
-import { METRIC_NAME, type Labels } from '../../model/labels.ts';
+import { KEY_SEPARATOR, METRIC_NAME, type Labels } from '../../model/labels.ts';
 import { quote } from '../parse/quote.ts';
 
 /** Labels that describe the metric itself: an operation that makes another metric of it drops them. */
@@ -51,7 +51,7 @@ export class Signatures {
     let key = '';
     for (let i = 0; i < pairs.length; i += 2) {
       if (this.#names.has(pairs[i] as string) === this.#keep) {
-        key += `${pairs[i]}\uffff${pairs[i + 1]}\uffff`;
+        key += `${pairs[i]}${KEY_SEPARATOR}${pairs[i + 1]}${KEY_SEPARATOR}`;
       }
     }
     let id = this.#ids.get(key);
