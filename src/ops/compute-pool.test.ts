@@ -60,6 +60,14 @@ test('pool: a task that never pauses stops when it is cancelled', async () => {
   ok(await pool.run('who', null));
 });
 
+test('pool: what a task asked for stops when the task has failed', async () => {
+  await using pool = makePool({ size: 3 });
+  await rejects(pool.run('abandon', 2), { code: 'execution', message: 'gave up' });
+  // Two of three workers spin; as many tasks as there are workers can only run when they have stopped.
+  await Promise.all(Array.from({ length: 9 }, () => pool.run('who', null)));
+  equal(pool.stats.running, 0);
+});
+
 test('pool: a dead worker fails its tasks only, and the next task has a new one', async () => {
   await using pool = makePool();
   await rejects(pool.run('die', null), { code: 'internal', message: /worker compute-0 died/ });

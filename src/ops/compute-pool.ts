@@ -50,6 +50,9 @@ export class ComputePool {
   readonly #cancelFlags = new SharedArrayBuffer(SLOTS * 4);
   readonly #flags = new Int32Array(this.#cancelFlags);
   readonly #freeSlots: number[] = Array.from({ length: SLOTS - 1 }, (_, i) => SLOTS - 1 - i);
+  /** How many tasks run that a slot's task asked for, and slots whose own task has ended before those. */
+  readonly #asked = new Uint32Array(SLOTS);
+  readonly #orphaned = new Set<number>();
   readonly #shared: PoolWorker[] = [];
   readonly #dedicated = new Map<string, PoolWorker>();
   #nextId = 1;
@@ -91,8 +94,7 @@ export class ComputePool {
       return await this.#dispatch(task, payload, slot, options.worker, options.transfer ?? []);
     } finally {
       signal?.removeEventListener('abort', cancel);
-      Atomics.store(this.#flags, slot, 0);
-      this.#freeSlots.push(slot);
+      this.#releaseSlot(slot);
     }
   }
 
@@ -110,6 +112,30 @@ export class ComputePool {
     this.#closed = true;
     const workers = [...this.#shared, ...this.#dedicated.values()];
     await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+
+  /** Gives a task's slot back, at once or when the last task that it asked for has ended. */
+  #releaseSlot(slot: number): void {
+    if (this.#asked[slot] === 0) {
+      Atomics.store(this.#flags, slot, 0);
+      this.#freeSlots.push(slot);
+      return;
+    }
+    // Nobody waits for what still runs: it is told to stop, and the slot must not say otherwise before it has.
+    Atomics.store(this.#flags, slot, 1);
+    this.#orphaned.add(slot);
+  }
+
+  /** Runs a task for a task of another worker, under the same slot. */
+  async #ask(task: string, payload: unknown, slot: number): Promise<unknown> {
+    this.#asked[slot] = (this.#asked[slot] as number) + 1;
+    try {
+      return await this.#dispatch(task, payload, slot, undefined, []);
+    } finally {
+      const left = (this.#asked[slot] as number) - 1;
+      this.#asked[slot] = left;
+      if (left === 0 && this.#orphaned.delete(slot)) this.#releaseSlot(slot);
+    }
   }
 
   #dispatch(
@@ -147,7 +173,7 @@ export class ComputePool {
     const init: WorkerInit = { name, cancelFlags: this.#cancelFlags, data: this.#options.data() };
     return new PoolWorker(this.#options.workerUrl, init, {
       log: this.#options.log,
-      ask: (task, payload, slot) => this.#dispatch(task, payload, slot, undefined, []),
+      ask: (task, payload, slot) => this.#ask(task, payload, slot),
       died: (reason) => {
         if (this.#closed) return;
         this.#died++;

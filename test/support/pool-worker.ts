@@ -26,6 +26,13 @@ serveTasks((init, log) => ({
     signal.throwIfAborted();
     return turns;
   },
+  /** Asks for tasks that never end by themselves, and fails without waiting for them. */
+  abandon: async (count: number, context: TaskContext) => {
+    const spinning = Array.from({ length: count }, () => context.run('spin', null));
+    for (const task of spinning) task.catch(() => undefined);
+    await context.run('who', null);
+    throw new CodedError('execution', 'gave up');
+  },
   /** Lets the pool compute a list of numbers, and adds them up. */
   spread: async (numbers: number[], context: TaskContext) => {
     const parts = await Promise.all(numbers.map((n) => context.run('double', Float64Array.of(n))));
