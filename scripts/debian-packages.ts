@@ -13,6 +13,7 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['redis-server', 'redis-server'],
   ['memcached', 'memcached'],
   ['chromium', 'chromium'],
+  ['curl', 'curl'],
 ]);
 
 /** invoke-rc.d asks this program whether it may start a service; 101 means no. */
