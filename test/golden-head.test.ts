@@ -36,7 +36,6 @@ const NOT_YET: ReadonlyMap<string, string> = new Map([
     'histogram_quantile(0.9, sum(rate(prometheus_http_request_duration_seconds[5m])))',
     NO_HISTOGRAMS,
   ],
-  ['histogram_count(prometheus_http_request_duration_seconds)', NO_HISTOGRAMS],
   [
     'min by (instance) (count by (integration) (alertmanager_notification_latency_seconds))',
     NO_HISTOGRAMS,

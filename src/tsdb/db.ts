@@ -207,6 +207,7 @@ function decompress(body: Uint8Array, maxBytes: number): Uint8Array {
     const out = uncompressSync(body, { asBuffer: true, copyOutputData: true });
     return typeof out === 'string' ? Buffer.from(out) : out;
   } catch (thrown) {
-    throw new CodedError('bad_data', `snappy: corrupt input: ${errorText(thrown)}`);
+    const text = errorText(thrown);
+    throw new CodedError('bad_data', text.startsWith('snappy') ? text : `snappy: ${text}`);
   }
 }

@@ -268,12 +268,4 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
       return mergeResult(ctx, histogramFraction(ctx, node, bounds, vectorsAt(args, 2)));
     },
   ],
-  // Native histograms do not occur yet: of floats these functions take nothing.
-  ...[
-    'histogram_avg',
-    'histogram_count',
-    'histogram_sum',
-    'histogram_stddev',
-    'histogram_stdvar',
-  ].map((name): [string, Handler] => [name, (_ctx, { grid }) => newVectors([], grid.count)]),
 ]);
