@@ -107,12 +107,16 @@ export class Labels {
   }
 
   #filter(test: (name: string) => boolean): Labels {
-    const out: string[] = [];
     const { pairs } = this;
-    for (let i = 0; i < pairs.length; i += 2) {
+    let kept = 0;
+    while (kept < pairs.length && test(pairs[kept] as string)) kept += 2;
+    // perf: most filters leave most sets as they are.
+    if (kept === pairs.length) return this;
+    const out = pairs.slice(0, kept);
+    for (let i = kept + 2; i < pairs.length; i += 2) {
       if (test(pairs[i] as string)) out.push(pairs[i] as string, pairs[i + 1] as string);
     }
-    return out.length === pairs.length ? this : new Labels(out);
+    return new Labels(out);
   }
 }
 
@@ -136,6 +140,7 @@ export function equalLabels(a: Labels, b: Labels): boolean {
   const x = a.pairs;
   const y = b.pairs;
   if (x.length !== y.length) return false;
-  for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return false;
+  // perf: neighbours in label order differ at the end, if anywhere.
+  for (let i = x.length - 1; i >= 0; i--) if (x[i] !== y[i]) return false;
   return true;
 }

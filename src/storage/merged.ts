@@ -42,18 +42,7 @@ export class MergedQueryable implements Queryable {
       sets.push(set);
       sourceNumbers.push(number);
     }
-    const entries = runs.reduce(mergeRuns, []);
-    const labels: Labels[] = [];
-    const parts: [number, number][][] = [];
-    for (const entry of entries) {
-      const last = labels.at(-1);
-      if (last !== undefined && equalLabels(last, entry.labels)) {
-        parts.at(-1)?.push([entry.set, entry.index]);
-      } else {
-        labels.push(entry.labels);
-        parts.push([[entry.set, entry.index]]);
-      }
-    }
+    const { labels, parts } = chainEqual(runs.reduce(mergeRuns, []));
     return new MergedSeriesSet(request, sets, sourceNumbers, parts, labels);
   }
 
@@ -155,6 +144,23 @@ function mergeRuns(a: Entry[], b: Entry[]): Entry[] {
     }
   }
   return out;
+}
+
+/** One series of each run of entries with equal labels. */
+function chainEqual(entries: readonly Entry[]): { labels: Labels[]; parts: Parts[] } {
+  const labels: Labels[] = [];
+  const parts: (readonly [number, number])[][] = [];
+  let last: Labels | undefined;
+  for (const entry of entries) {
+    const part = [entry.set, entry.index] as const;
+    if (last !== undefined && equalLabels(last, entry.labels)) parts.at(-1)?.push(part);
+    else {
+      last = entry.labels;
+      labels.push(last);
+      parts.push([part]);
+    }
+  }
+  return { labels, parts };
 }
 
 /** The payload of shared merged series: what each source shares, and the parts, whose indexes count within it. */

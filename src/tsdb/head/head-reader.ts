@@ -28,10 +28,13 @@ import { selectPostings } from '../index/select-postings.ts';
 import { ArenaView } from './arena.ts';
 import type { ArenaMemory } from './arena.ts';
 import { H, META, META_BLOCK, S } from './arena-layout.ts';
+import { LabelOrder } from './label-order.ts';
 import { PostingsReader } from './postings-reader.ts';
 
 /** limit: files of one cache number range: a head's chunk files count up from 1. */
 const FILES_PER_HEAD = 1 << 20;
+/** limit: label sets that a thread keeps for an arena: some 300 bytes each, texts apart, which are shared. */
+const LABELS_KEPT = 100_000;
 /** Numbers of a chunk in a snapshot: file, offset, length, count. */
 const CHUNK_WORDS = 4;
 
@@ -47,25 +50,24 @@ export interface HeadHandle {
 export class HeadReader implements Queryable {
   readonly #views: ArenaView[];
   readonly #postings: PostingsReader[];
+  readonly #orders: LabelOrder[];
+  readonly #labelCaches: Map<number, Labels>[];
   readonly #source: ChunkSource;
 
   constructor(handle: HeadHandle, cache: PageCache) {
     this.#views = handle.memories.map((memory) => new ArenaView(memory));
     this.#postings = this.#views.map((view) => new PostingsReader(view));
+    this.#labelCaches = this.#views.map(() => new Map<number, Labels>());
+    this.#orders = this.#views.map((_, arena) => new LabelOrder((i) => this.#labels(arena, i)));
     this.#source = new ChunkSource(handle, cache);
   }
 
   async select(request: SelectRequest): Promise<SeriesSet> {
-    const found: FoundSeries[] = [];
-    for (const [arena, postings] of this.#selectAll([request.matchers])) {
-      const view = this.#views[arena] as ArenaView;
-      for (const index of postings) {
-        const address = view.record(view.header(H.seriesSlabs), S.bytes, index);
-        if (mayHold(view, address, request))
-          found.push({ arena, address, labels: this.#labels(arena, address) });
-      }
-    }
-    found.sort(compareFound);
+    const runs = this.#selectAll([request.matchers]).map(([arena, postings]) =>
+      this.#inLabelOrder(arena, this.#holding(arena, postings, request)),
+    );
+    // Each arena's series are in order; a stable sort of few long runs costs little more than a merge.
+    const found = runs.length === 1 ? (runs[0] as FoundSeries[]) : runs.flat().sort(compareFound);
     return new HeadSeriesSet(request, found, this.#views, this.#source);
   }
 
@@ -80,6 +82,14 @@ export class HeadReader implements Queryable {
     range: TimeRange,
   ): Promise<string[]> {
     const names = new Set<string>();
+    if (matcherSets.length === 0) {
+      // As for values: every name in use, without a look at each series.
+      for (const postings of this.#postings) {
+        postings.refresh();
+        for (const name of postings.names()) names.add(name);
+      }
+      return [...names].sort(compareUtf8);
+    }
     this.#eachPair(matcherSets, range, (arena, pair) =>
       names.add((this.#postings[arena] as PostingsReader).name(pair)),
     );
@@ -117,9 +127,7 @@ export class HeadReader implements Queryable {
     range: TimeRange,
     visit: (arena: number, pair: number) => void,
   ): void {
-    for (const [arena, postings] of this.#selectAll(
-      matcherSets.length === 0 ? [[]] : matcherSets,
-    )) {
+    for (const [arena, postings] of this.#selectAll(matcherSets)) {
       const view = this.#views[arena] as ArenaView;
       const seen = new Set<number>();
       for (const index of postings) {
@@ -141,7 +149,42 @@ export class HeadReader implements Queryable {
     });
   }
 
-  #labels(arena: number, address: number): Labels {
+  /** Those of an arena's series that can have samples in a range. */
+  #holding(arena: number, postings: Postings, range: TimeRange): Uint32Array {
+    const view = this.#views[arena] as ArenaView;
+    const slabs = view.header(H.seriesSlabs);
+    const out = new Uint32Array(postings.length);
+    let n = 0;
+    for (let i = 0; i < postings.length; i++) {
+      const index = postings[i] as number;
+      if (mayHold(view, view.record(slabs, S.bytes, index), range)) out[n++] = index;
+    }
+    return out.subarray(0, n);
+  }
+
+  #inLabelOrder(arena: number, series: Uint32Array): FoundSeries[] {
+    const view = this.#views[arena] as ArenaView;
+    const slabs = view.header(H.seriesSlabs);
+    const total = (this.#postings[arena] as PostingsReader).seriesCount;
+    const sorted = (this.#orders[arena] as LabelOrder).sort(series, total);
+    return Array.from(sorted, (index) => {
+      const address = view.record(slabs, S.bytes, index);
+      return { arena, address, labels: this.#labels(arena, index) };
+    });
+  }
+
+  /** The labels of a series, made once for as many series as are worth keeping. */
+  #labels(arena: number, index: number): Labels {
+    const cache = this.#labelCaches[arena] as Map<number, Labels>;
+    const known = cache.get(index);
+    if (known !== undefined) return known;
+    const view = this.#views[arena] as ArenaView;
+    const labels = this.#readLabels(arena, view.record(view.header(H.seriesSlabs), S.bytes, index));
+    if (cache.size < LABELS_KEPT) cache.set(index, labels);
+    return labels;
+  }
+
+  #readLabels(arena: number, address: number): Labels {
     const view = this.#views[arena] as ArenaView;
     const postings = this.#postings[arena] as PostingsReader;
     const count = view.get(address + S.pairCount);
