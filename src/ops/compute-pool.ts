@@ -128,11 +128,11 @@ export class ComputePool {
 
   /** Runs a task for a task of another worker, under the same slot. */
   async #ask(task: string, payload: unknown, slot: number): Promise<unknown> {
-    this.#asked[slot] = (this.#asked[slot] as number) + 1;
+    this.#asked[slot] = (this.#asked[slot] ?? 0) + 1;
     try {
       return await this.#dispatch(task, payload, slot, undefined, []);
     } finally {
-      const left = (this.#asked[slot] as number) - 1;
+      const left = (this.#asked[slot] ?? 0) - 1;
       this.#asked[slot] = left;
       if (left === 0 && this.#orphaned.delete(slot)) this.#releaseSlot(slot);
     }
