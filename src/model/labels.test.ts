@@ -83,8 +83,8 @@ test('labels: keys are equal exactly for equal sets, and order is that of UTF-8'
   );
   notEqual(Labels.fromObject({ a: 'bc' }).key, Labels.fromObject({ ab: 'c' }).key);
   // U+FFFF, U+E000 and the halves of U+103FF are text like any other.
-  for (const text of ['\uffff', '\ue000', '\u{103ff}', '\0']) {
-    const one = Labels.fromObject({ a: `b${text}c${text}d` });
+  for (const odd of ['\uffff', '\ue000', '\u{103ff}', '\0']) {
+    const one = Labels.fromObject({ a: `b${odd}c${odd}d` });
     notEqual(one.key, Labels.fromObject({ a: 'b', c: 'd' }).key);
   }
   equal(EMPTY_LABELS.size, 0);
