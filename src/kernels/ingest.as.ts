@@ -91,7 +91,6 @@ const MALFORMED: i32 = 2;
 const IRREGULAR: i32 = 3;
 const FULL: i32 = 4;
 
-
 // @ts-ignore: decorator
 @inline function mix(a: u64, b: u64): u64 {
   let h = (a ^ b) * 0x9E3779B97F4A7C15;
@@ -123,7 +122,7 @@ export function hash(h: usize, p: usize, n: u32): void {
 }
 
 /** Takes bytes from the bump region, 8-byte aligned and zero; 0 when the arena is full. */
-export function alloc(h: usize, bytes: u32): u32 {
+function alloc(h: usize, bytes: u32): u32 {
   const size = (bytes + 7) & ~7;
   const at = load<u32>(h, H_BUMP);
   const end = load<u32>(h, H_END);
@@ -686,7 +685,7 @@ export function mapRef(h: usize, ref: u32, s: u32): void {
 }
 
 /** The series of a ref, 0 when the log never named it. */
-export function seriesOfRef(h: usize, ref: u32): u32 {
+function seriesOfRef(h: usize, ref: u32): u32 {
   const table: usize = load<u32>(h, H_REF_TABLE);
   const mask = load<u32>(h, H_REF_MASK);
   let i = (ref * 0x9E3779B1) & mask;

@@ -22,10 +22,12 @@ export interface XorDecodeKernel {
   ): number;
 }
 
-/** Exports of the ingest kernel; `h` is the address of the arena header, other addresses lie in the same memory. */
+/**
+ * Exports of the ingest kernel; `h` is the address of the arena header, other addresses lie in the same memory. Answers
+ * are i32: an address beyond 2 GiB comes back negative and needs `>>> 0`.
+ */
 export interface IngestKernel {
   hash(h: number, p: number, length: number): void;
-  alloc(h: number, bytes: number): number;
   lookup(h: number, key: number, length: number): number;
   insert(h: number, tagged: number): void;
   rehash(h: number, table: number, capacity: number): void;
@@ -35,7 +37,6 @@ export interface IngestKernel {
   addMeta(h: number, series: number): number;
   apply(h: number): number;
   mapRef(h: number, ref: number, series: number): void;
-  seriesOfRef(h: number, ref: number): number;
   replay(h: number, from: number, length: number): number;
 }
 
