@@ -5,10 +5,12 @@
  * passes through a number variable, so it is recognised on bits, in typed arrays, before anything else looks.
  */
 
-/** High and low 32-bit halves of Prometheus' stale marker (model/value, StaleNaN). */
+/** The high half of Prometheus' stale marker (model/value, StaleNaN). */
 export const STALE_NAN_HI = 0x7ff00000;
+/** The low half of the stale marker. */
 export const STALE_NAN_LO = 0x00000002;
 
-/** The smallest and largest timestamps that a query can name, in ms: Go's int64 limits as Prometheus uses them. */
+/** The smallest timestamp that a query can name, in ms; Go's int64 limits exist at the edges only. */
 export const MIN_TIME = -9007199254740991;
+/** The largest. */
 export const MAX_TIME = 9007199254740991;

@@ -4,7 +4,7 @@ import { CodedError, errorText } from '../lib/errors.ts';
 import type { FlagKind, FlagSpec, FlagValue } from './flag-spec.ts';
 
 /** What stands where a secret would be shown. */
-export const REDACTED = '<REDACTED>';
+const REDACTED = '<REDACTED>';
 
 /** Flags whose content may hold credentials, wherever they appear. */
 const SECRET_NAME = /^objstore\.config|(^|[.-])(config|password|secret|token)$/;

@@ -31,7 +31,7 @@ export function logfmtField(key: string, value: LogValue): string {
 }
 
 /** A key without the characters that would break the line. */
-export function logfmtKey(key: string): string {
+function logfmtKey(key: string): string {
   return NEEDS_QUOTES.test(key) ? key.replace(BAD_KEY, '') : key;
 }
 

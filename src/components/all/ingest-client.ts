@@ -84,7 +84,7 @@ function count(counts: StageCounts, counters: WriteCounters): void {
 }
 
 /** How a request that was understood ended. Good samples are kept whatever else it held. */
-export function outcome(counts: StageCounts): WriteOutcome {
+function outcome(counts: StageCounts): WriteOutcome {
   const refused = counts.outOfOrder + counts.conflicts + counts.tooOld;
   const samples = counts.accepted + counts.identical + refused + counts.histograms;
   const series = counts.timeseries + counts.invalidSeries;

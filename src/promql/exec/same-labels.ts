@@ -8,7 +8,7 @@ import { VectorBuilder, type StepVectors } from './step-vectors.ts';
 const SAME_LABELS = 'vector cannot contain metrics with the same labelset';
 
 /** Whether any two label sets are equal. */
-export function hasSameLabels(labels: readonly Labels[]): boolean {
+function hasSameLabels(labels: readonly Labels[]): boolean {
   if (labels.length < 2) return false;
   return new Set(labels.map((l) => l.key)).size < labels.length;
 }

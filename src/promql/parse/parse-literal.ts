@@ -9,7 +9,7 @@ import type { TokenStream } from './token-stream.ts';
 const MAX_DURATION_S = 2 ** 63 / 1e9;
 
 /** The value of a number token: decimal, hexadecimal, octal by a leading 0, underscores, Inf and NaN. */
-export function numberValue(text: string): number {
+function numberValue(text: string): number {
   const plain = text.replaceAll('_', '').toLowerCase();
   if (plain === 'inf') return Infinity;
   if (/^0[0-7]+$/.test(plain)) return Number.parseInt(plain, 8);

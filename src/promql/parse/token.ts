@@ -27,7 +27,7 @@ const OPERATORS = [
 ] as const;
 
 /** The aggregation operators. */
-export const AGGREGATORS = [
+const AGGREGATORS = [
   'sum',
   'avg',
   'count',

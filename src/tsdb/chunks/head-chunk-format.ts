@@ -5,11 +5,13 @@
 
 /** First four bytes of a file, big-endian. */
 export const HEAD_CHUNK_MAGIC = 0x0130bc91;
+/** The byte behind it. */
 export const HEAD_CHUNK_VERSION = 1;
 /** Magic, version, three bytes of padding. */
 export const FILE_HEADER_BYTES = 8;
 /** ref u64, mint i64, maxt i64, encoding u8; then a uvarint of the data's length, the data, crc32c u32. */
 export const ENTRY_HEADER_BYTES = 25;
+/** crc32c of the entry before it. */
 export const ENTRY_CRC_BYTES = 4;
 /** A file is closed before an entry that would take it over this size. */
 export const FILE_BYTES = 128 * 1024 * 1024;

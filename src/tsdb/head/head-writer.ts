@@ -21,7 +21,7 @@ import { CutChunks } from './cut-chunks.ts';
 import { ingestTwin } from './ingest-twin.ts';
 
 /** Prometheus' target for a chunk. */
-export const SAMPLES_PER_CHUNK = 120;
+const SAMPLES_PER_CHUNK = 120;
 /** The range that chunks and blocks are aligned to: 2 h in ms. */
 export const CHUNK_RANGE_MS = 7_200_000;
 

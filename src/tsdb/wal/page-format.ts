@@ -13,8 +13,11 @@ export const SEGMENT_BYTES = 128 * 1024 * 1024;
 
 /** The low three bits of a fragment's first byte. */
 export const FRAGMENT = { pageTerm: 0, full: 1, first: 2, middle: 3, last: 4 } as const;
+/** Those bits. */
 export const FRAGMENT_TYPE_MASK = 0x07;
+/** Set when the record is compressed with snappy. */
 export const SNAPPY_FLAG = 0x08;
+/** Set when it is compressed with zstd. */
 export const ZSTD_FLAG = 0x10;
 
 /** The checksum of a fragment. */
