@@ -262,6 +262,11 @@ class AllProcess {
           log: this.#options.log,
         });
         this.#probe.ready();
+        const { log, httpAddress, remoteWriteAddress } = this.#options;
+        log.info('ready for remote write and queries', {
+          remote_write: `http://${remoteWriteAddress}/api/v1/receive`,
+          query: `http://${httpAddress}/api/v1/query?query=up`,
+        });
       },
       stop: () => {
         end();
