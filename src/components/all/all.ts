@@ -24,7 +24,7 @@ import { runGroup } from '../../ops/run-group.ts';
 import type { Actor, RunOutcome } from '../../ops/run-group.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { createArenaMemory } from '../../tsdb/head/arena.ts';
-import type { HeadHandle } from '../../tsdb/head/head-reader.ts';
+import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
 import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
 import { INGEST_WORKER, IngestClient } from './ingest-client.ts';
 import { QueryClient } from './query-client.ts';

@@ -25,7 +25,7 @@ import { MergedQueryable } from '../../storage/merged.ts';
 import type { Queryable } from '../../storage/storage.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { HeadReader } from '../../tsdb/head/head-reader.ts';
-import type { HeadHandle } from '../../tsdb/head/head-reader.ts';
+import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
 
 /** What query workers are started with: plain data and shared memories. */
 export interface QueryWorkerData {
