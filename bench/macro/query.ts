@@ -30,8 +30,10 @@ export async function benchQuery(
       const url = `${server.api}/api/v1/query_range?query=${encodeURIComponent(QUERY)}&start=${at - SPAN_S}&end=${at}&step=${STEP_S}`;
       const begun = performance.now();
       const response = await fetch(url);
-      const body = (await response.json()) as Answer;
+      const bytes = await response.arrayBuffer();
       times.push(performance.now() - begun);
+      // What the client makes of the answer is not the server's time.
+      const body = JSON.parse(Buffer.from(bytes).toString()) as Answer;
       groups = body.data.result.length;
       points = body.data.result.reduce((n, series) => n + series.values.length, 0);
     }
