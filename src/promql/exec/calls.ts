@@ -15,7 +15,13 @@ import { histogramFraction, histogramQuantile, histogramQuantiles } from './clas
 import { labelJoin, labelReplace } from './label-functions.ts';
 import { compareNatural } from './natural-order.ts';
 import { mergeResult, removeNames } from './same-labels.ts';
-import { newVectors, type StepScalars, type StepVectors, type Value } from './step-vectors.ts';
+import {
+  newVectors,
+  reorderRows,
+  type StepScalars,
+  type StepVectors,
+  type Value,
+} from './step-vectors.ts';
 
 /** Evaluates a call whose arguments are computed already. */
 export function evaluateCall(ctx: ExecContext, node: CallNode, args: readonly Value[]): Value {
@@ -120,19 +126,8 @@ function clamp(
 
 /** The rows in another order; rows without a value go. Only for one step. */
 function sortRows(vectors: StepVectors, compare: (a: number, b: number) => number): StepVectors {
-  const { labels, values, present, dropName } = vectors;
-  const order = labels.map((_, i) => i).filter((i) => present[i] === 1);
-  order.sort(compare);
-  const sorted = newVectors(
-    order.map((i) => labels[i] as Labels),
-    1,
-  );
-  sorted.present.fill(1);
-  for (const [row, i] of order.entries()) {
-    sorted.values[row] = values[i] as number;
-    sorted.dropName[row] = dropName[i] as number;
-  }
-  return sorted;
+  const order = vectors.labels.map((_, i) => i).filter((i) => vectors.present[i] === 1);
+  return reorderRows(vectors, order.sort(compare));
 }
 
 /** sort() and sort_desc(): NaN comes last in both. */

@@ -7,7 +7,7 @@
 import { CodedError } from '../../lib/errors.ts';
 import type { Labels } from '../../model/labels.ts';
 import { printGeneral } from '../parse/go-float.ts';
-import { newVectors, type StepVectors } from './step-vectors.ts';
+import { reorderRows, newVectors, type StepVectors } from './step-vectors.ts';
 
 interface RowGroups {
   readonly labels: readonly Labels[];
@@ -47,7 +47,7 @@ export function selectK(
       if (steps === 1) order.push(...chosen);
     }
   }
-  return steps === 1 ? reorder(result, order) : result;
+  return steps === 1 ? reorderRows(result, order) : result;
 }
 
 function checkK(k: Float64Array): void {
@@ -66,20 +66,6 @@ function checkK(k: Float64Array): void {
   if (max >= MAX_K) {
     throw new CodedError('execution', `Scalar value ${printGeneral(max)} overflows int64`);
   }
-}
-
-/** The single step's rows in an order of their own. */
-function reorder({ labels, values, dropName }: StepVectors, order: readonly number[]): StepVectors {
-  const result = newVectors(
-    order.map((row) => labels[row] as Labels),
-    1,
-  );
-  result.present.fill(1);
-  for (const [i, row] of order.entries()) {
-    result.values[i] = values[row] as number;
-    result.dropName[i] = dropName[row] as number;
-  }
-  return result;
 }
 
 /** The k rows of the greatest (or least) values, best first. */

@@ -130,3 +130,20 @@ export function countPresent(present: Uint8Array): number {
   for (let i = 0; i < present.length; i++) count += present[i] as number;
   return count;
 }
+
+/** Rows that have a value at the single step, in the order given. */
+export function reorderRows(
+  { labels, values, dropName }: StepVectors,
+  order: readonly number[],
+): StepVectors {
+  const result = newVectors(
+    order.map((row) => labels[row] as Labels),
+    1,
+  );
+  result.present.fill(1);
+  for (const [i, row] of order.entries()) {
+    result.values[i] = values[row] as number;
+    result.dropName[i] = dropName[row] as number;
+  }
+  return result;
+}

@@ -87,40 +87,30 @@ function incrementalMean(
   return mean + comp;
 }
 
-const slowSum = ofWindow(sumWindow);
-const slowMean = ofWindow(meanWindow);
+/** Sums or means from exact prefix sums where every partial sum is an integer, otherwise window by window. */
+function sumLike(isMean: boolean): WindowFunction {
+  const slow = ofWindow(isMean ? meanWindow : sumWindow);
+  return (w, out, present) => {
+    const sums = w.scratch.floats(w.length + 1);
+    if (!exactPrefixSums(w.v, w.length, sums)) {
+      slow(w, out, present);
+      return;
+    }
+    const { steps, lo, hi } = w;
+    for (let s = 0; s < steps; s++) {
+      const l = lo[s] as number;
+      const h = hi[s] as number;
+      present[s] = h > l ? 1 : 0;
+      const sum = (sums[h] as number) - (sums[l] as number);
+      out[s] = isMean ? sum / (h - l) : sum;
+    }
+  };
+}
 
 /** sum_over_time(). */
-export const sumOverTime: WindowFunction = (w, out, present) => {
-  const sums = w.scratch.floats(w.length + 1);
-  if (!exactPrefixSums(w.v, w.length, sums)) {
-    slowSum(w, out, present);
-    return;
-  }
-  const { steps, lo, hi } = w;
-  for (let s = 0; s < steps; s++) {
-    const l = lo[s] as number;
-    const h = hi[s] as number;
-    present[s] = h > l ? 1 : 0;
-    out[s] = (sums[h] as number) - (sums[l] as number);
-  }
-};
-
+export const sumOverTime = sumLike(false);
 /** avg_over_time(). */
-export const avgOverTime: WindowFunction = (w, out, present) => {
-  const sums = w.scratch.floats(w.length + 1);
-  if (!exactPrefixSums(w.v, w.length, sums)) {
-    slowMean(w, out, present);
-    return;
-  }
-  const { steps, lo, hi } = w;
-  for (let s = 0; s < steps; s++) {
-    const l = lo[s] as number;
-    const h = hi[s] as number;
-    present[s] = h > l ? 1 : 0;
-    out[s] = ((sums[h] as number) - (sums[l] as number)) / (h - l);
-  }
-};
+export const avgOverTime = sumLike(true);
 
 /**
  * The extreme of each window by a monotonic queue of indices: the front is the first sample of the window that no
