@@ -36,7 +36,17 @@ const INNER: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
   [
     'components',
     [
-      ['sidecar', 'querier', 'gateway', 'receiver', 'compactor', 'ruler', 'frontend', 'tools'],
+      [
+        'sidecar',
+        'querier',
+        'gateway',
+        'receiver',
+        'compactor',
+        'ruler',
+        'frontend',
+        'tools',
+        'bench',
+      ],
       ['all'],
     ],
   ],

@@ -62,7 +62,10 @@ export class XorScratch {
     return this.appendSource(0, length, count, dropStale);
   }
 
-  /** The same for a chunk whose bytes the caller has put into {@link sourceWords}, from a byte below 4 on. */
+  /**
+   * The same for a chunk that the caller has put into {@link sourceWords}, at bytes from..from + length, which end at
+   * {@link SOURCE_BYTES_MAX} at the latest.
+   */
   appendSource(from: number, length: number, count: number, dropStale: boolean): boolean {
     // A sample takes at least two bits, so a larger count is a lie that must not allocate.
     if (length < 2 || count > length * 4) return false;
@@ -80,6 +83,33 @@ export class XorScratch {
     if (n < 0) return false;
     this.length = at + n;
     return true;
+  }
+
+  /**
+   * Merges the samples from `middle` on with those before it, where the two runs, each sorted, overlap; of two samples
+   * with one timestamp the earlier run's is kept.
+   */
+  mergeFrom(middle: number): void {
+    const { t } = this;
+    if (middle >= this.length || (t[middle] as number) > (t[middle - 1] as number)) return;
+    const from = lowerBound(t, middle, t[middle] as number);
+    const times = t.slice(from, this.length);
+    const bits = this.#halves.slice(from * 2, this.length * 2);
+    const cut = middle - from;
+    let n = from;
+    for (let i = 0, j = cut; i < cut || j < times.length;) {
+      const left = i < cut ? (times[i] as number) : Infinity;
+      const right = j < times.length ? (times[j] as number) : Infinity;
+      const k = left <= right ? i : j;
+      t[n] = times[k] as number;
+      // Values move as bits: a stale marker may change in a number variable.
+      this.#halves[n * 2] = bits[k * 2] as number;
+      this.#halves[n * 2 + 1] = bits[k * 2 + 1] as number;
+      n++;
+      if (left <= right) i++;
+      if (right <= left) j++;
+    }
+    this.length = n;
   }
 
   /** Keeps only samples with mint <= t <= maxt; the columns are sorted, so both ends move inwards. */

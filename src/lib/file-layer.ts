@@ -18,6 +18,12 @@ export interface FileLayer {
   truncate(fd: number, size: number): void;
   size(fd: number): number;
   close(fd: number): void;
+  /** Makes a directory and those above it; one that exists is no error. */
+  makeDirectory(path: string): void;
+  /** Gives a file or directory another name, in place of a file of that name. Durable after an fsync of the directory. */
+  rename(from: string, to: string): void;
+  /** Removes a file, or a directory with all that is in it; nothing of that name is no error. */
+  remove(path: string): void;
 }
 
 /** The operating system's files. */
@@ -40,4 +46,9 @@ export const systemFiles: FileLayer = {
   truncate: (fd, size) => fs.ftruncateSync(fd, size),
   size: (fd) => fs.fstatSync(fd).size,
   close: (fd) => fs.closeSync(fd),
+  makeDirectory: (path) => {
+    fs.mkdirSync(path, { recursive: true });
+  },
+  rename: (from, to) => fs.renameSync(from, to),
+  remove: (path) => fs.rmSync(path, { recursive: true, force: true }),
 };

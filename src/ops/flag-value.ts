@@ -1,6 +1,7 @@
 /** Text to typed flag values and back. */
 import { formatDuration, parseDuration } from '../lib/duration.ts';
 import { CodedError, errorText } from '../lib/errors.ts';
+import { parseTimeOrDuration } from '../lib/time-or-duration.ts';
 import type { FlagKind, FlagSpec, FlagValue } from './flag-spec.ts';
 
 /** What stands where a secret would be shown. */
@@ -21,15 +22,17 @@ const PARSERS: Readonly<Record<FlagKind, (text: string, spec: FlagSpec) => FlagV
   string: (text) => text,
   bool: parseBool,
   int: parseInteger,
+  float: parseFloatNumber,
   duration: parseFlagDuration,
   bytes: parseBytes,
   enum: parseEnum,
+  time: parseTime,
 };
 
 /** The value of a flag that has neither a default nor a place on the command line. */
 export function zeroValue(kind: FlagKind): FlagValue {
   if (kind === 'bool') return false;
-  return kind === 'string' || kind === 'enum' ? '' : 0;
+  return kind === 'string' || kind === 'enum' || kind === 'time' ? '' : 0;
 }
 
 /** A value as `/api/v1/status/flags` shows it: durations as Prometheus prints them, secrets masked. */
@@ -51,6 +54,18 @@ function parseInteger(text: string): number {
   const value = /^[+-]?\d+$/.test(text) ? Number(text) : NaN;
   if (Number.isSafeInteger(value)) return value;
   throw new CodedError('bad_data', `not a whole number: ${JSON.stringify(text)}`);
+}
+
+function parseFloatNumber(text: string): number {
+  const value = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/.test(text) ? Number(text) : NaN;
+  if (Number.isFinite(value)) return value;
+  throw new CodedError('bad_data', `not a number: ${JSON.stringify(text)}`);
+}
+
+/** The text itself, once it is known to be one: what it means depends on when the command asks. */
+function parseTime(text: string): string {
+  parseTimeOrDuration(text);
+  return text;
 }
 
 function parseEnum(text: string, spec: FlagSpec): string {

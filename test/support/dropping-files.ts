@@ -4,15 +4,19 @@
  *
  *   write, truncate ──► pending (memory) ──fsync──► the file, or, while nobody has synced its directory, `unlinked`
  *   open(create)    ──► unlinked (memory) ──fsyncDirectory──► the file exists, with what was fsynced so far
+ *   remove, rename  ──► noted (memory)    ──fsyncDirectory──► done, in the order of the calls
  *
  * Only below a directory called `wal`. The layer passes chunks_head/ through: query workers read those files by path
  * right after they are written, which no memory of the ingest worker can serve, and nothing that was acknowledged
  * depends on them. It is the harder case for replay, too: chunks survive whose series and samples the log has lost.
- * Making directories and the lock file do not go through the layer and are durable at once.
+ * Directories are made at once and durably, and the lock file does not go through the layer. What was renamed is found
+ * under its new name once the directory is synced.
  *
  * A system may also write pages back before anybody asks. `writeBack` is the probability that a write reaches the
- * file at once although earlier ones have not, which leaves holes and records behind them after the crash.
+ * file at once although earlier ones have not, which leaves holes and records behind them after the crash, and that a
+ * removal does, so that files may go in any order.
  */
+import { existsSync } from 'node:fs';
 import { dirname, sep } from 'node:path';
 import { systemFiles } from '../../src/lib/file-layer.ts';
 import type { FileLayer } from '../../src/lib/file-layer.ts';
@@ -24,12 +28,18 @@ type Change =
   | { readonly kind: 'truncate'; readonly size: number };
 
 interface DroppingFile {
-  readonly path: string;
+  path: string;
   size: number;
   /** Changes since the last fsync. */
   pending: Change[];
   /** Fsynced changes of a file that its directory does not name yet; undefined once it does. */
   unlinked: Change[] | undefined;
+}
+
+/** A change of a directory's entries that waits for its fsync. */
+interface EntryChange {
+  readonly directory: string;
+  readonly run: () => void;
 }
 
 /** Keeps un-fsynced changes below `wal` directories in memory; other files are the system's. */
@@ -39,6 +49,9 @@ export class DroppingFiles implements FileLayer {
   readonly #byPath = new Map<string, DroppingFile>();
   /** Ours; numbers that the system would never give out. */
   readonly #open = new Map<number, DroppingFile>();
+  #entryChanges: EntryChange[] = [];
+  /** What was removed and is on the disk still. */
+  readonly #removed = new Set<string>();
   #nextFd = 1 << 24;
 
   constructor(random: Random, writeBack: number) {
@@ -47,13 +60,16 @@ export class DroppingFiles implements FileLayer {
   }
 
   open(path: string, create: boolean): number {
-    if (!path.split(sep).includes('wal')) return systemFiles.open(path, create);
+    if (!isBelowWal(path)) return systemFiles.open(path, create);
     let file = this.#byPath.get(path);
     if (create) {
       // The system knows whether there is a file of that name; it is made when the directory is synced.
-      if (file !== undefined || exists(path)) throw systemError('EEXIST', path);
+      if (file !== undefined || this.#exists(path)) throw systemError('EEXIST', path);
       file = { path, size: 0, pending: [], unlinked: [] };
+      const made = file;
+      this.#entryChanges.push({ directory: dirname(path), run: () => link(made) });
     } else if (file === undefined) {
+      if (!this.#exists(path)) throw systemError('ENOENT', path);
       file = { path, size: sizeOf(path), pending: [], unlinked: undefined };
     }
     this.#byPath.set(path, file);
@@ -83,11 +99,9 @@ export class DroppingFiles implements FileLayer {
   }
 
   fsyncDirectory(path: string): void {
-    for (const file of this.#byPath.values()) {
-      if (file.unlinked === undefined || dirname(file.path) !== path) continue;
-      applyTo(file.path, file.unlinked, true);
-      file.unlinked = undefined;
-    }
+    const due = this.#entryChanges.filter(({ directory }) => directory === path);
+    this.#entryChanges = this.#entryChanges.filter(({ directory }) => directory !== path);
+    for (const { run } of due) run();
     systemFiles.fsyncDirectory(path);
   }
 
@@ -106,6 +120,66 @@ export class DroppingFiles implements FileLayer {
     // What is pending stays pending, as in a page cache: closing makes nothing durable.
     if (!this.#open.delete(fd)) systemFiles.close(fd);
   }
+
+  makeDirectory(path: string): void {
+    systemFiles.makeDirectory(path);
+  }
+
+  rename(from: string, to: string): void {
+    if (!isBelowWal(from)) return systemFiles.rename(from, to);
+    if (!this.#byPath.has(from) && !this.#exists(from)) throw systemError('ENOENT', from);
+    const run = (): void => {
+      systemFiles.rename(from, to);
+      this.#removed.delete(to);
+      for (const file of this.#filesIn(to)) this.#byPath.delete(file.path);
+      for (const file of this.#filesIn(from)) {
+        this.#byPath.delete(file.path);
+        file.path = to + file.path.slice(from.length);
+        this.#byPath.set(file.path, file);
+      }
+    };
+    this.#entryChanges.push({ directory: dirname(to), run });
+  }
+
+  remove(path: string): void {
+    if (!isBelowWal(path)) return systemFiles.remove(path);
+    for (const file of this.#filesIn(path)) {
+      this.#byPath.delete(file.path);
+      // The descriptor stays good, as that of a removed file does; nothing of it reaches the disk.
+      file.unlinked = [];
+      file.path = '';
+    }
+    if (!existsSync(path)) return;
+    const run = (): void => {
+      systemFiles.remove(path);
+      this.#removed.delete(path);
+    };
+    if (this.#random.float() < this.#writeBack) return run();
+    this.#removed.add(path);
+    this.#entryChanges.push({ directory: dirname(path), run });
+  }
+
+  #exists(path: string): boolean {
+    return !this.#removed.has(path) && existsSync(path);
+  }
+
+  #filesIn(path: string): DroppingFile[] {
+    const below = path + sep;
+    return [...this.#byPath.values()].filter(
+      (file) => file.path === path || file.path.startsWith(below),
+    );
+  }
+}
+
+function isBelowWal(path: string): boolean {
+  return path.split(sep).includes('wal');
+}
+
+/** Makes a file that its directory did not name, with what was fsynced of it; one that is gone stays so. */
+function link(file: DroppingFile): void {
+  if (file.unlinked === undefined || file.path === '') return;
+  applyTo(file.path, file.unlinked, true);
+  file.unlinked = undefined;
 }
 
 function applyTo(path: string, changes: readonly Change[], create: boolean): void {
@@ -118,16 +192,6 @@ function applyTo(path: string, changes: readonly Change[], create: boolean): voi
     systemFiles.fsync(fd);
   } finally {
     systemFiles.close(fd);
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    sizeOf(path);
-    return true;
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw thrown;
   }
 }
 

@@ -13,7 +13,7 @@ import { readSync } from 'node:fs';
 import { readFence } from '../../lib/fence.ts';
 
 /** limit: pages of 64 KiB: 200 chunks of cut order lie in one, and one read of it costs ~20 µs. */
-const PAGE_BYTES = 65536;
+export const PAGE_BYTES = 65536;
 /** How many neighbouring slots a page may live in. */
 const WAYS = 8;
 /** Words of a slot: generation, key high (file), key low (page), bytes held, referenced. */
@@ -34,6 +34,15 @@ export interface PagedFiles {
   descriptor(file: number): number;
 }
 
+/** A file that does not change. */
+export interface PagedFile {
+  /** The cache's number for it. */
+  readonly number: number;
+  readonly path: string;
+  /** In bytes. */
+  readonly size: number;
+}
+
 /** The cache over one shared buffer; every thread makes its own instance over the same memory. */
 export class PageCache {
   readonly memory: SharedArrayBuffer;
@@ -43,6 +52,12 @@ export class PageCache {
   readonly #pagesAt: number;
   /** perf: hits are counted here and published now and then: a shared counter would travel between the cores. */
   #hits = 0;
+  /**
+   * The slot that the last read took its bytes from, -1 when it was several or none, and the slot's generation: while
+   * both are the same, so are the page and its bytes. For what is known of a page until it is replaced.
+   */
+  lastSlot = -1;
+  lastGeneration = 0;
 
   /** The memory for a budget in bytes, at least eight pages. */
   static allocate(budgetBytes: number): SharedArrayBuffer {
@@ -74,6 +89,7 @@ export class PageCache {
    */
   read(files: PagedFiles, file: number, offset: number, length: number, into: Int32Array): boolean {
     const end = offset + length;
+    this.lastSlot = -1;
     // Pages begin on words, so only the first part of a read can begin inside one.
     let at = 0;
     for (let position = offset; position < end;) {
@@ -85,6 +101,7 @@ export class PageCache {
       }
       at += wordsOf(start, stop);
       position = page * PAGE_BYTES + stop;
+      if (stop - start < length) this.lastSlot = -1;
     }
     return true;
   }
@@ -111,6 +128,8 @@ export class PageCache {
       if (words[w + 4] === 0) words[w + 4] = 1;
       readFence();
       if (Atomics.load(words, w) !== generation) return false;
+      this.lastSlot = slot;
+      this.lastGeneration = generation;
       if (++this.#hits % HITS_BATCH === 0) Atomics.add(words, HITS, HITS_BATCH);
       return true;
     }
@@ -149,6 +168,8 @@ export class PageCache {
       words[MISSES] = (words[MISSES] as number) + 1;
       if (held < stop) return false;
       copyWords(words, (base + start) >>> 2, into, at, wordsOf(start, stop));
+      this.lastSlot = slot;
+      this.lastGeneration = words[w] as number;
       return true;
     } finally {
       this.#unlock();

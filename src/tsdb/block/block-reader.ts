@@ -1,0 +1,178 @@
+/**
+ * One thread's access to one block: selects over its index, samples from its chunk segments, both through the page
+ * cache. What tombstones say is deleted is never shown.
+ */
+import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import { compareUtf8 } from '../../lib/utf8.ts';
+import type { Labels } from '../../model/labels.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import type { SelectRequest, TimeRange } from '../../storage/storage.ts';
+import type { PageCache } from '../chunks/page-cache.ts';
+import { SegmentReader } from '../chunks/segment-reader.ts';
+import type { ChunkSet } from '../index/chunk-set.ts';
+import { IndexReader } from '../index/index-reader.ts';
+import { LabelStore } from '../index/label-store.ts';
+import { union } from '../index/postings.ts';
+import type { Postings } from '../index/postings.ts';
+import { selectPostings } from '../index/select-postings.ts';
+import { SeriesEntry } from '../index/series-entry.ts';
+import { BlockFiles } from './block-files.ts';
+import type { BlockHandle } from './block-handle.ts';
+import { BlockSeriesSet } from './block-series-set.ts';
+import type { BlockSamples, SharedBlockSeries } from './block-series-set.ts';
+import { FoundChunksBuilder } from './found-chunks.ts';
+import { readTombstones } from './tombstones.ts';
+import type { DeletedInterval, Tombstones } from './tombstones.ts';
+
+/** The encoding that is decoded. */
+const ENCODING_XOR = 1;
+
+/**
+ * Reads one block. Everything is synchronous and throws CodedError: corrupt for bytes that are not what their format
+ * says, unavailable for files that cannot be read.
+ */
+export class BlockReader implements BlockSamples {
+  readonly handle: BlockHandle;
+  readonly #files: BlockFiles;
+  readonly #index: IndexReader;
+  readonly #chunks: SegmentReader;
+  readonly #tombstones: Tombstones;
+  readonly #entry = new SeriesEntry();
+  readonly #skipped = new Map<number, number>();
+
+  /** Opens the index; `labels` is the store of the thread. */
+  constructor(handle: BlockHandle, cache: PageCache, labels = new LabelStore()) {
+    this.handle = handle;
+    this.#files = new BlockFiles(handle);
+    try {
+      const source = this.#files.index(cache);
+      this.#index = new IndexReader(source, source.path, labels);
+      this.#tombstones = readTombstones(handle.directory);
+    } catch (thrown) {
+      this.#files.close();
+      throw thrown;
+    }
+    this.#chunks = new SegmentReader(this.#files, cache);
+  }
+
+  /**
+   * How often chunks of an encoding other than XOR have been passed over by float reads, by the encoding's byte: native
+   * histograms, and floats in newer encodings, are not read yet.
+   */
+  get skippedChunks(): ReadonlyMap<number, number> {
+    return this.#skipped;
+  }
+
+  /** The series that have chunks in the range. */
+  select({ matchers, mint, maxt }: SelectRequest): ChunkSet {
+    const postings = selectPostings(this.#index, matchers);
+    const found = new FoundChunksBuilder({ mint, maxt }, postings.length);
+    this.#each(postings, (series) => {
+      found.add(series, this.#entry, this.#tombstones.get(series));
+      found.dropEmpty();
+    });
+    return new BlockSeriesSet(this, found.finish());
+  }
+
+  /** Series that a set of this block shared, maybe in another thread. */
+  openShared(payload: unknown, range: TimeRange): ChunkSet {
+    const { series } = payload as SharedBlockSeries;
+    const found = new FoundChunksBuilder(range, series.length);
+    this.#each(series, (number) => found.add(number, this.#entry, this.#tombstones.get(number)));
+    return new BlockSeriesSet(this, found.finish());
+  }
+
+  /** Label names of the series that match any of the matcher sets (none: all series), sorted by UTF-8 bytes. */
+  labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): string[] {
+    if (matcherSets.length === 0) return this.#index.labelNames();
+    const names = new Set<number>();
+    this.#eachHolding(matcherSets, range, ({ symbols, labelCount }) => {
+      for (let i = 0; i < labelCount; i++) names.add(symbols[i * 2] as number);
+    });
+    return this.#texts(names);
+  }
+
+  /** Values of one label, likewise. */
+  labelValues(
+    name: string,
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): string[] {
+    if (matcherSets.length === 0) return this.#index.labelValues(name);
+    const values = new Set<number>();
+    this.#eachHolding(matcherSets, range, ({ symbols, labelCount }) => {
+      for (let i = 0; i < labelCount; i++) {
+        if (this.#index.symbols.text(symbols[i * 2] as number) !== name) continue;
+        values.add(symbols[i * 2 + 1] as number);
+      }
+    });
+    return this.#texts(values);
+  }
+
+  /** Closes the files. */
+  close(): void {
+    this.#files.close();
+  }
+
+  labels(series: number): Labels {
+    const kept = this.#index.keptLabels(series);
+    if (kept !== undefined) return kept;
+    this.#index.readSeries(series, this.#entry);
+    return this.#index.labelsOf(series, this.#entry);
+  }
+
+  deleted(series: number): readonly DeletedInterval[] | undefined {
+    return this.#tombstones.get(series);
+  }
+
+  floatCount(refs: Float64Array, from: number, to: number): number {
+    return this.#chunks.sumCounts(ENCODING_XOR, refs, from, to);
+  }
+
+  beginSeries(): void {
+    this.#chunks.forget();
+  }
+
+  appendChunk(scratch: XorScratch, ref: number, runEnd: number, dropStale: boolean): void {
+    const chunks = this.#chunks;
+    chunks.load(scratch, ref, runEnd);
+    const { encoding, from, length, count } = chunks;
+    if (encoding !== ENCODING_XOR) {
+      this.#skipped.set(encoding, (this.#skipped.get(encoding) ?? 0) + 1);
+    } else if (!scratch.appendSource(from, length, count, dropStale)) {
+      throw chunks.corrupt(ref, 'chunk is not a float (XOR) chunk of its count');
+    }
+  }
+
+  #each(postings: Postings, visit: (series: number) => void): void {
+    for (let i = 0; i < postings.length; i++) {
+      const series = postings[i] as number;
+      this.#index.readSeries(series, this.#entry);
+      visit(series);
+    }
+  }
+
+  /** Visits the series that match any of the matcher sets and have chunks in a range. */
+  #eachHolding(
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+    visit: (entry: SeriesEntry) => void,
+  ): void {
+    const matching = union(matcherSets.map((matchers) => selectPostings(this.#index, matchers)));
+    this.#each(matching, () => {
+      if (holds(this.#entry, range)) visit(this.#entry);
+    });
+  }
+
+  #texts(symbols: ReadonlySet<number>): string[] {
+    return Array.from(symbols, (symbol) => this.#index.symbols.text(symbol)).sort(compareUtf8);
+  }
+}
+
+/** Whether any chunk of a series overlaps a range. */
+function holds({ mint, maxt, chunkCount }: SeriesEntry, range: TimeRange): boolean {
+  for (let i = 0; i < chunkCount; i++) {
+    if ((mint[i] as number) <= range.maxt && (maxt[i] as number) >= range.mint) return true;
+  }
+  return false;
+}

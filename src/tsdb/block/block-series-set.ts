@@ -1,0 +1,115 @@
+/** The series that a select on a block found: labels, and samples decoded when they are asked for. */
+import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import type { Labels } from '../../model/labels.ts';
+import type { ChunkSet } from '../index/chunk-set.ts';
+import type { DeletedInterval } from './tombstones.ts';
+
+/** What a set needs of its block. */
+export interface BlockSamples {
+  /** The labels of a series by its number. */
+  labels(series: number): Labels;
+  /** What is deleted of a series, if anything. */
+  deleted(series: number): readonly DeletedInterval[] | undefined;
+  /** How many float samples the chunks at refs[from..to] say they have. */
+  floatCount(refs: Float64Array, from: number, to: number): number;
+  /** To be called before the first chunk of a series is appended. */
+  beginSeries(): void;
+  /**
+   * Appends a chunk's float samples; one of another kind is passed over. `runEnd` is where the last chunk of the series
+   * that will be asked for may end.
+   */
+  appendChunk(scratch: XorScratch, ref: number, runEnd: number, dropStale: boolean): void;
+}
+
+/** Series of a block and the refs of their chunks in a range. */
+export interface FoundChunks {
+  /** Numbers of the series, in label order. */
+  readonly series: Uint32Array;
+  /** The chunks of series[i] are refs[starts[i]..starts[i + 1]], in time order. */
+  readonly starts: Uint32Array;
+  readonly refs: Float64Array;
+  /** Places in `series` of those whose chunks overlap in time; hardly ever any. */
+  readonly overlapping: ReadonlySet<number>;
+}
+
+/** The payload of shared series: their numbers. */
+export interface SharedBlockSeries {
+  readonly series: Uint32Array;
+}
+
+/** perf: what the last chunk of a series may take: most float chunks take less. */
+const LAST_CHUNK_BYTES = 512;
+
+/** Series of one block in label order. */
+export class BlockSeriesSet implements ChunkSet {
+  readonly #block: BlockSamples;
+  readonly #found: FoundChunks;
+
+  constructor(block: BlockSamples, found: FoundChunks) {
+    this.#block = block;
+    this.#found = found;
+  }
+
+  get count(): number {
+    return this.#found.series.length;
+  }
+
+  labels(i: number): Labels {
+    return this.#block.labels(this.#series(i));
+  }
+
+  /** The sum of the chunks' own counts, of which eight bytes each are read: exact unless a chunk is damaged. */
+  sampleCountMax(i: number): number {
+    this.#series(i);
+    const { starts, refs } = this.#found;
+    return this.#block.floatCount(refs, starts[i] as number, starts[i + 1] as number);
+  }
+
+  appendFloats(i: number, scratch: XorScratch, dropStale: boolean): void {
+    const deleted = this.#block.deleted(this.#series(i));
+    const { starts, refs, overlapping } = this.#found;
+    const overlaps = overlapping.has(i);
+    const start = scratch.length;
+    const end = starts[i + 1] as number;
+    const runEnd = (refs[end - 1] ?? 0) + LAST_CHUNK_BYTES;
+    this.#block.beginSeries();
+    for (let k = starts[i] as number; k < end; k++) {
+      // What other sources have put there must be in order before anything can be merged with it.
+      if (overlaps && start > 0 && scratch.length > start) scratch.mergeFrom(start);
+      const middle = scratch.length;
+      this.#block.appendChunk(scratch, refs[k] as number, runEnd, dropStale);
+      if (deleted !== undefined) removeIntervals(scratch, middle, deleted);
+      if (overlaps && middle > start) scratch.mergeFrom(middle);
+    }
+  }
+
+  share(indexes: readonly number[]): SharedBlockSeries {
+    return { series: Uint32Array.from(indexes, (i) => this.#series(i)) };
+  }
+
+  #series(i: number): number {
+    const series = this.#found.series[i];
+    if (series === undefined) throw new RangeError(`BUG: series ${i} of ${this.count}`);
+    return series;
+  }
+}
+
+/** Takes the samples from an index on that lie in any of the intervals out of a scratch. */
+function removeIntervals(
+  scratch: XorScratch,
+  from: number,
+  intervals: readonly DeletedInterval[],
+): void {
+  const { t, v } = scratch;
+  for (const { mint, maxt } of intervals) {
+    let first = from;
+    while (first < scratch.length && (t[first] as number) < mint) first++;
+    let last = first;
+    while (last < scratch.length && (t[last] as number) <= maxt) last++;
+    if (last === first) continue;
+    // Values move as bytes: a stale marker may change in a number variable.
+    t.copyWithin(first, last, scratch.length);
+    v.copyWithin(first, last, scratch.length);
+    scratch.length -= last - first;
+  }
+}

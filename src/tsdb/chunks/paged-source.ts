@@ -1,0 +1,72 @@
+/** One file as a source of bytes: small reads through the page cache, large ones past it. */
+import { readSync } from 'node:fs';
+import { CodedError, CorruptionError, errorText } from '../../lib/errors.ts';
+import type { PageCache, PagedFile, PagedFiles } from './page-cache.ts';
+
+/** perf: reads of this many bytes come once, at the opening of a file or for a long list: pages are for the others. */
+const DIRECT_BYTES_MIN = 1 << 17;
+const WORDS_MIN = 1 << 10;
+
+/** A file of a page cache by its number; its bytes do not change. */
+export class PagedSource {
+  readonly size: number;
+  readonly #files: PagedFiles;
+  readonly #cache: PageCache;
+  readonly #file: number;
+  /** For messages. */
+  readonly path: string;
+  #words = new Int32Array(WORDS_MIN);
+  #bytes = Buffer.from(this.#words.buffer);
+  #large = Buffer.alloc(0);
+
+  constructor(files: PagedFiles, cache: PageCache, file: PagedFile) {
+    this.#files = files;
+    this.#cache = cache;
+    this.#file = file.number;
+    this.size = file.size;
+    this.path = file.path;
+  }
+
+  /**
+   * The bytes from an offset on; valid until the next read.
+   * @throws CodedError unavailable when they cannot be read, CorruptionError when the file has become shorter.
+   */
+  read(offset: number, length: number): Uint8Array {
+    try {
+      return length < DIRECT_BYTES_MIN ? this.#paged(offset, length) : this.#direct(offset, length);
+    } catch (thrown) {
+      if (thrown instanceof CodedError) throw thrown;
+      const message = `read ${this.path}: ${errorText(thrown)}`;
+      throw new CodedError('unavailable', message, { cause: thrown });
+    }
+  }
+
+  #paged(offset: number, length: number): Uint8Array {
+    // Words before and behind the range that it has a part of.
+    const words = (length + 10) >>> 2;
+    if (words > this.#words.length) {
+      this.#words = new Int32Array(words * 2);
+      this.#bytes = Buffer.from(this.#words.buffer);
+    }
+    if (!this.#cache.read(this.#files, this.#file, offset, length, this.#words)) {
+      throw this.#short(offset);
+    }
+    const start = offset % 4;
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  #direct(offset: number, length: number): Uint8Array {
+    if (length > this.#large.length) this.#large = Buffer.allocUnsafeSlow(length);
+    const fd = this.#files.descriptor(this.#file);
+    for (let done = 0; done < length;) {
+      const size = readSync(fd, this.#large, done, length - done, offset + done);
+      if (size === 0) throw this.#short(offset + done);
+      done += size;
+    }
+    return this.#large.subarray(0, length);
+  }
+
+  #short(offset: number): CorruptionError {
+    return new CorruptionError('the file ends early', this.path, offset);
+  }
+}

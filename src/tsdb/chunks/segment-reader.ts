@@ -1,0 +1,204 @@
+/**
+ * Reads chunks of segment files (docs/format/block.md) through the page cache, right into the memory they are decoded
+ * from. No chunk is handed out whose checksum is not right.
+ */
+import { SOURCE_BYTES_MAX } from '../../chunkenc/xor-scratch.ts';
+import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import { readU32 } from '../../lib/big-endian.ts';
+import { crc32c } from '../../lib/crc32c.ts';
+import { CorruptionError } from '../../lib/errors.ts';
+import { checkedPages } from './checked-pages.ts';
+import type { CheckedPages } from './checked-pages.ts';
+import { PAGE_BYTES } from './page-cache.ts';
+import type { PageCache, PagedFile, PagedFiles } from './page-cache.ts';
+import {
+  CHUNK_CRC_BYTES,
+  ENCODING_BYTES,
+  LENGTH_BYTES_MAX,
+  SEGMENT_HEADER_BYTES,
+  SEGMENT_REFS,
+} from './segment-format.ts';
+
+/** The segments of one block. */
+export interface SegmentFiles extends PagedFiles {
+  /** A segment, counted from 0 as refs do. @throws CorruptionError when there is none of that number. */
+  segment(number: number): PagedFile;
+}
+
+/** The count of samples at the beginning of a chunk's data. */
+const COUNT_BYTES = 2;
+/** Length and encoding. */
+const PREFIX_BYTES = LENGTH_BYTES_MAX + ENCODING_BYTES;
+/** limit: what fits into a scratch besides the bytes of the first word that belong to something else. */
+const FRAME_BYTES_MAX = SOURCE_BYTES_MAX - 4;
+/** perf: heads of chunks that lie closer together than this are read at once. */
+const HEADS_BYTES_MAX = 4096;
+
+/**
+ * Reads the chunks of one block, for one thread.
+ *
+ * perf: chunks of a series lie one behind the other, so a window of the file is read for all of them. It ends with its
+ * page, because what is known to be sound is known by page.
+ */
+export class SegmentReader {
+  readonly #files: SegmentFiles;
+  readonly #cache: PageCache;
+  readonly #checked: CheckedPages;
+  readonly #heads = new Int32Array(HEADS_BYTES_MAX / 4 + 8);
+  readonly #headBytes = new Uint8Array(this.#heads.buffer);
+  /** The scratch's words that the window is in, and a view of them. */
+  #words: Int32Array = this.#heads;
+  #bytes = this.#headBytes;
+  /** The window: segment, and offsets in it. */
+  #segment = -1;
+  #start = 0;
+  #end = 0;
+  /** Of the chunk loaded last: encoding byte, and how many samples it says it has. */
+  encoding = 0;
+  count = 0;
+  /** Of the chunk loaded last: where its data begin in the scratch's source, and their length. */
+  from = 0;
+  length = 0;
+
+  constructor(files: SegmentFiles, cache: PageCache) {
+    this.#files = files;
+    this.#cache = cache;
+    this.#checked = checkedPages(cache);
+  }
+
+  /**
+   * The sum of the counts that chunks of an encoding say they have, unchecked; they are those of refs[from..to].
+   * @throws CorruptionError when one is not in its file.
+   */
+  sumCounts(encoding: number, refs: Float64Array, from: number, to: number): number {
+    const bytes = this.#headBytes;
+    let sum = 0;
+    let [base, end] = [0, 0];
+    for (let k = from; k < to; k++) {
+      const ref = refs[k] as number;
+      const segment = Math.floor(ref / SEGMENT_REFS);
+      const offset = ref - segment * SEGMENT_REFS;
+      const file = this.#files.segment(segment);
+      const head = Math.min(offset + PREFIX_BYTES + COUNT_BYTES, file.size) - offset;
+      if (ref < base || ref + head > end) {
+        const next = k + 1 < to ? (refs[k + 1] as number) - ref : Infinity;
+        const last = (refs[to - 1] as number) - ref + PREFIX_BYTES + COUNT_BYTES;
+        const run = Math.min(last, HEADS_BYTES_MAX, file.size - offset);
+        const length = next > 0 && next < HEADS_BYTES_MAX ? Math.max(head, run) : head;
+        this.#read(file, offset, length, this.#heads);
+        base = ref;
+        end = ref + length;
+      }
+      this.#parse(file, offset, bytes, (base & 3) + (ref - base));
+      if (this.encoding === encoding) sum += this.count;
+    }
+    return sum;
+  }
+
+  /** Forgets the window: the scratch's source may have been used by others since. */
+  forget(): void {
+    this.#segment = -1;
+  }
+
+  /**
+   * Makes sure that the scratch's source holds the chunk at a ref, and sets the fields. The caller will go on to chunks
+   * up to about `runEnd`, which is like a ref.
+   * @throws CorruptionError when there is no chunk with a right checksum.
+   */
+  load(scratch: XorScratch, ref: number, runEnd: number): void {
+    const segment = Math.floor(ref / SEGMENT_REFS);
+    const offset = ref - segment * SEGMENT_REFS;
+    const file = this.#files.segment(segment);
+    const inWindow = segment === this.#segment && offset >= this.#start;
+    if (!inWindow || offset + PREFIX_BYTES > this.#end || scratch.sourceWords !== this.#words) {
+      const pageEnd = offset - (offset % PAGE_BYTES) + PAGE_BYTES;
+      const wanted = Math.min(offset + runEnd - ref, pageEnd);
+      const length = Math.max(PREFIX_BYTES, wanted - offset);
+      this.#fill(scratch, file, segment, offset, Math.min(length, file.size - offset));
+    }
+    this.#parseInWindow(file, offset);
+    const frame = this.#frameBytes(offset);
+    if (offset + frame > this.#end) {
+      if (frame > FRAME_BYTES_MAX) {
+        throw corrupt(`a chunk of ${frame} bytes exceeds ${FRAME_BYTES_MAX}`, file, offset);
+      }
+      this.#fill(scratch, file, segment, offset, frame);
+      this.#parseInWindow(file, offset);
+    }
+    if (this.#checked.has(offset)) return;
+    const end = this.from + this.length;
+    if (crc32c(this.#bytes, this.from - ENCODING_BYTES, end) !== readU32(this.#bytes, end)) {
+      throw corrupt('chunk: checksum mismatch', file, offset);
+    }
+    this.#checked.add(offset);
+  }
+
+  /** The error for what is wrong with the chunk at a ref. */
+  corrupt(ref: number, message: string): CorruptionError {
+    const segment = Math.floor(ref / SEGMENT_REFS);
+    return corrupt(message, this.#files.segment(segment), ref - segment * SEGMENT_REFS);
+  }
+
+  #fill(
+    scratch: XorScratch,
+    file: PagedFile,
+    segment: number,
+    offset: number,
+    length: number,
+  ): void {
+    const words = scratch.sourceWords;
+    if (words !== this.#words) {
+      this.#words = words;
+      this.#bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+    }
+    // When this throws there is no window.
+    this.#segment = -1;
+    this.#read(file, offset, Math.min(length, FRAME_BYTES_MAX), words);
+    this.#segment = segment;
+    this.#start = offset;
+    this.#end = offset + Math.min(length, FRAME_BYTES_MAX);
+  }
+
+  #read(file: PagedFile, offset: number, length: number, into: Int32Array): void {
+    const { number, size } = file;
+    const inside = offset >= SEGMENT_HEADER_BYTES && length > 0 && offset + length <= size;
+    if (!inside || !this.#cache.read(this.#files, number, offset, length, into)) {
+      throw corrupt('chunk lies outside its file', file, offset);
+    }
+  }
+
+  #parseInWindow(file: PagedFile, offset: number): void {
+    this.#parse(file, offset, this.#bytes, (this.#start & 3) + (offset - this.#start));
+  }
+
+  /** How long the frame is that begins at an offset and was parsed last. */
+  #frameBytes(offset: number): number {
+    const at = (this.#start & 3) + (offset - this.#start);
+    return this.from + this.length + CHUNK_CRC_BYTES - at;
+  }
+
+  /** Sets the fields from the frame at a place in bytes, which is at an offset of the file. */
+  #parse(file: PagedFile, offset: number, bytes: Uint8Array, place: number): void {
+    let at = place;
+    let length = 0;
+    let more = true;
+    for (let shift = 0; more; shift += 7) {
+      if (shift === 7 * LENGTH_BYTES_MAX) throw corrupt('chunk: no length', file, offset);
+      const byte = bytes[at++] as number;
+      length |= (byte & 0x7f) << shift;
+      more = byte >= 0x80;
+    }
+    if (length < 0) throw corrupt('chunk lies outside its file', file, offset);
+    this.encoding = bytes[at] as number;
+    this.from = at + ENCODING_BYTES;
+    this.length = length;
+    this.count =
+      length < COUNT_BYTES
+        ? 0
+        : ((bytes[this.from] as number) << 8) | (bytes[this.from + 1] as number);
+  }
+}
+
+function corrupt(message: string, file: PagedFile, offset: number): CorruptionError {
+  return new CorruptionError(message, file.path, offset);
+}

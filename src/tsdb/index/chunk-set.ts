@@ -1,0 +1,27 @@
+/**
+ * Series of one source of samples, the head or a block, below the waist: columns are put together from the sources of
+ * a series in one scratch (chunk-series-set.ts), so a series that goes through many blocks is decoded without a copy.
+ */
+import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import type { Labels } from '../../model/labels.ts';
+
+/**
+ * Series of one source in label order, each label set once. Everything is synchronous: for compute workers. Not safe
+ * for use by two callers at a time.
+ */
+export interface ChunkSet {
+  /** How many series there are. */
+  readonly count: number;
+  /** The labels of the i-th series; not to be called on a set that another thread shared. */
+  labels(i: number): Labels;
+  /** An upper bound for the samples of the i-th series' chunks that overlap the range. */
+  sampleCountMax(i: number): number;
+  /**
+   * Appends the float samples of the i-th series' chunks that overlap the range, in time order, behind what `scratch`
+   * holds; the caller clips. Stale markers are left out when `dropStale`.
+   * @throws CorruptionError when the stored bytes are not what their format says.
+   */
+  appendFloats(i: number, scratch: XorScratch, dropStale: boolean): void;
+  /** The series of these numbers, in this order, as plain data for another thread. */
+  share(indexes: readonly number[]): unknown;
+}
