@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from '../test/support/server-process.ts';
+import { benchBlock } from './macro/block.ts';
 import { benchIngest } from './macro/ingest.ts';
 import { benchQuery } from './macro/query.ts';
 import { benchStartup } from './macro/startup.ts';
@@ -17,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   startup: () => benchStartup(SERVER),
   ingest: () => benchIngest(SERVER),
   query: () => benchQuery(SERVER),
+  block: () => benchBlock(SERVER),
 };
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'));

@@ -13,20 +13,22 @@ export const SCRAPE_MS = 15_000;
 export class SampleSource {
   readonly #random: Random;
   readonly #gauge: boolean;
+  readonly #start: number;
   #value = 0;
   #tick = 0;
   t = 0;
   v = 0;
 
-  constructor(seed: number, gauge: boolean) {
+  constructor(seed: number, gauge: boolean, startMs = START_MS) {
     this.#random = new Random(seed);
+    this.#start = startMs;
     this.#gauge = gauge;
   }
 
   /** Moves on to the next sample. */
   next(): void {
     const random = this.#random;
-    this.t = START_MS + this.#tick++ * SCRAPE_MS + random.below(11) - 5;
+    this.t = this.#start + this.#tick++ * SCRAPE_MS + random.below(11) - 5;
     if (this.#gauge) this.v = random.float();
     else {
       this.#value = random.float() < 1e-4 ? 0 : this.#value + random.below(100);

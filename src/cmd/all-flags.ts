@@ -1,8 +1,10 @@
 /** The flag table of `thanos all`. */
 import type { CommandSpec, FlagSpec } from '../ops/flag-spec.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../ops/log.ts';
+import { objstoreFlags } from './config-flags.ts';
 
 const STORAGE = 'Storage';
+const BUCKET = 'Bucket';
 const WRITE = 'Remote write';
 const QUERY = 'Query';
 const HTTP = 'HTTP';
@@ -44,6 +46,13 @@ const flags: readonly FlagSpec[] = [
     help: 'How long to retain raw samples on local storage. 0d - disables the retention policy (i.e. infinite retention).',
   },
   {
+    name: 'tsdb.max-retention-bytes',
+    kind: 'bytes',
+    default: '0',
+    group: STORAGE,
+    help: 'Maximum number of bytes that can be retained for blocks. 0 disables size-based retention. Whatever retention says, a block stays until the bucket has it.',
+  },
+  {
     name: 'label',
     kind: 'string',
     repeatable: true,
@@ -59,6 +68,30 @@ const flags: readonly FlagSpec[] = [
     default: 'segment',
     group: STORAGE,
     help: 'When the write-ahead log is forced to disk: segment (when one is full, as Prometheus does; survives the death of the process), interval (every 100 ms) or always (before each answer); the last two survive the death of the machine.',
+  },
+  {
+    name: 'tsdb.block-reload-interval',
+    kind: 'duration',
+    default: '1m',
+    hidden: true,
+    group: STORAGE,
+    help: 'How often the head is looked at for blocks to cut, and the data directory for blocks that came or went.',
+  },
+  ...objstoreFlags().map((flag) => ({ ...flag, group: BUCKET })),
+  {
+    name: 'shipper.upload-compacted',
+    kind: 'bool',
+    default: 'true',
+    group: BUCKET,
+    help: 'Ship blocks that were compacted before, too, as long as they overlap none that the bucket has: those of an adopted directory.',
+  },
+  {
+    name: 'hash-func',
+    kind: 'enum',
+    values: ['', 'SHA256'],
+    default: '',
+    group: BUCKET,
+    help: 'Specify which hash function to use when calculating the hashes of produced files. If no function has been specified, it does not happen. Possible values are: "", "SHA256".',
   },
   {
     name: 'http-address',

@@ -1,4 +1,7 @@
 /** `thanos all`: flags to settings. */
+import { join } from 'node:path';
+import type { HashFunction } from '../bucket/block-files.ts';
+import { readBucketConfig } from '../objstore/config.ts';
 import { parseLabels } from '../ops/flag-labels.ts';
 import type { FlagValues } from '../ops/flag-spec.ts';
 import { createLogger } from '../ops/log.ts';
@@ -9,9 +12,10 @@ import { runAll } from '../components/all/all.ts';
 import type { RunOutcome } from '../ops/run-group.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { BuildInfoData } from '../http/api-status.ts';
+import { configOf } from './config-flags.ts';
 
 /** Runs the command until it ends. @throws CodedError bad_data for values that the grammar cannot check. */
-export function runAllCommand(
+export async function runAllCommand(
   values: FlagValues,
   build: BuildInfoData,
   workerUrl: URL,
@@ -21,15 +25,28 @@ export function runAllCommand(
     level: values.string('log.level') as LogLevel,
     format: values.string('log.format') as LogFormat,
   });
+  const dataDir = values.string('data-dir');
+  // A process that needs no bucket elsewhere keeps one beside its data.
+  const bucket = (await readBucketConfig(configOf(values, 'objstore.config'))) ?? {
+    type: 'FILESYSTEM',
+    config: { directory: join(dataDir, 'bucket') },
+    prefix: '',
+  };
   log.info('starting thanos all', { version: build.version, node: process.versions.node });
-  if (values.isSet('tsdb.retention')) {
-    log.warn('--tsdb.retention is not applied yet: blocks are not cut, nothing is deleted');
-  }
   return runAll({
     log,
-    dataDir: values.string('data-dir'),
+    dataDir,
     tsdbPath: values.string('tsdb.path'),
     fsync: values.string('wal.fsync') as FsyncPolicy,
+    retention: {
+      timeMs: values.number('tsdb.retention'),
+      bytes: values.number('tsdb.max-retention-bytes'),
+      asked: values.isSet('tsdb.retention') || values.isSet('tsdb.max-retention-bytes'),
+    },
+    blockReloadIntervalMs: values.number('tsdb.block-reload-interval'),
+    bucket,
+    uploadCompacted: values.bool('shipper.upload-compacted'),
+    hash: values.string('hash-func') as HashFunction,
     externalLabels,
     replicaLabels: values.strings('query.replica-label'),
     httpAddress: values.string('http-address'),

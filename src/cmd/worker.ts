@@ -1,4 +1,5 @@
 /** What worker threads run: registers every task by name. */
+import { MAINTENANCE_WORKER, blockTasks } from '../components/all/block-tasks.ts';
 import { ingestTasks } from '../components/all/ingest-tasks.ts';
 import { INGEST_WORKER } from '../components/all/ingest-client.ts';
 import { queryTasks } from '../components/all/query-tasks.ts';
@@ -6,6 +7,8 @@ import type { AllWorkerData } from '../components/all/all.ts';
 import { serveTasks } from '../ops/worker-runtime.ts';
 
 serveTasks((init, log) => {
+  const { query } = init.data as AllWorkerData;
   if (init.name === INGEST_WORKER) return ingestTasks(log);
-  return queryTasks((init.data as AllWorkerData).query);
+  if (init.name === MAINTENANCE_WORKER) return blockTasks(query.pageCache, log);
+  return queryTasks(query);
 });

@@ -54,6 +54,7 @@ const H_REF_TABLE: usize = 236;
 const H_REF_MASK: usize = 240;
 const H_UNKNOWN_REFS: usize = 244;
 const H_SAMPLES_TOTAL: usize = 248; // u64
+const H_FREE_METAS: usize = 288; // 5 free lists of chunk meta blocks, of 1, 2, 4, 8 and 16 entries
 
 // --- series, 128 bytes ----------------------------------------------------------------------------------------------
 const S_HASH: usize = 0;
@@ -493,7 +494,10 @@ export function addMeta(h: usize, s: usize): u32 {
   const cap = block == 0 ? 0 : load<u32>(block, 4);
   if (count == cap) {
     const more: u32 = cap == 0 ? 1 : cap < 16 ? cap * 2 : 16;
-    const fresh = alloc(h, M_HEADER + more * M_ENTRY);
+    const list = h + H_FREE_METAS + <usize>(ctz<u32>(more) << 2);
+    let fresh = load<u32>(list);
+    if (fresh != 0) store<u32>(list, load<u32>(fresh));
+    else fresh = alloc(h, M_HEADER + more * M_ENTRY);
     if (fresh == 0) return 0;
     store<u32>(fresh, block);
     store<u32>(fresh, more, 4);
@@ -701,7 +705,8 @@ function seriesOfRef(h: usize, ref: u32): u32 {
 
 /**
  * Appends the samples of a WAL record (type 2) of `len` bytes in the body buffer, from byte `from` (1 at first).
- * Samples not newer than their series' last are in chunks already and are passed over. Answers the position to go on
+ * Samples before the head's minimum are in blocks, and those not newer than their series' last are in chunks already:
+ * both are passed over. Answers the position to go on
  * from when the cut list is full, `len` at the end, 0 for a malformed record, -1 when the arena is full.
  */
 export function replay(h: usize, from: u32, len: u32): i32 {
@@ -726,6 +731,7 @@ export function replay(h: usize, from: u32, len: u32): i32 {
     p += 8;
     const s: usize = ref >> 32 ? 0 : <usize>seriesOfRef(h, <u32>ref);
     if (s == 0) { bump(h, H_UNKNOWN_REFS); continue; }
+    if (t < load<i64>(h, H_MIN_VALID)) continue;
     const lastT = load<i64>(s, S_LAST_T);
     if (t > lastT) { if (!append(h, s, t, v)) return -1; }
     // A chunk read from disk ends with a time only: the log still knows the value, which duplicates are judged by.

@@ -144,6 +144,7 @@ export class Engine {
       const { warnings, infos } = ctx.annotations.texts(text);
       const { samplesTotal, samplesPeak } = ctx;
       const elapsedMs = this.#clock.monotonic() - began;
+      warnings.unshift(...ctx.storageWarnings);
       return { ...answer, warnings, infos, stats: { samplesTotal, samplesPeak, elapsedMs } };
     } finally {
       ctx.close();

@@ -84,10 +84,10 @@ test('merged: series of all sources in label order, replica labels gone, equal o
   equal(set.sampleCountMax(1), 5);
   const shared = structuredClone(set.share(1, 2));
   deepEqual(read(merged.openShared(shared), false), [['', want[1]?.[1]]]);
-  deepEqual(await merged.labelNames([], both), ['__name__', 'a', 'cluster']);
-  deepEqual(await merged.labelValues('cluster', [], both), ['eu']);
-  deepEqual(await merged.labelValues('replica', [], both), []);
-  deepEqual(await merged.labelValues('a', [], both), ['1', '2']);
+  deepEqual((await merged.labelNames([], both)).texts, ['__name__', 'a', 'cluster']);
+  deepEqual((await merged.labelValues('cluster', [], both)).texts, ['eu']);
+  deepEqual((await merged.labelValues('replica', [], both)).texts, []);
+  deepEqual((await merged.labelValues('a', [], both)).texts, ['1', '2']);
 });
 
 test('merged: matchers on external labels choose sources', async () => {
@@ -112,9 +112,9 @@ test('merged: matchers on external labels choose sources', async () => {
   await f([new Matcher('!~', 'cluster', 'e.*')], ['b{cluster="us"}']);
   await f([new Matcher('=', 'cluster', '')], []);
   const us = [[new Matcher('=', 'cluster', 'us')]];
-  deepEqual(await merged.labelValues('__name__', us, both), ['b']);
-  deepEqual(await merged.labelValues('cluster', us, both), ['us']);
-  deepEqual(await merged.labelNames([[new Matcher('=', 'cluster', 'none')]], both), []);
+  deepEqual((await merged.labelValues('__name__', us, both)).texts, ['b']);
+  deepEqual((await merged.labelValues('cluster', us, both)).texts, ['us']);
+  deepEqual((await merged.labelNames([[new Matcher('=', 'cluster', 'none')]], both)).texts, []);
 });
 
 test('merged: stale markers keep their bits through a chain', async () => {

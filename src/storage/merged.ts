@@ -9,7 +9,14 @@ import { compareUtf8 } from '../lib/utf8.ts';
 import { Labels, compareLabels, equalLabels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { FloatColumns } from './storage.ts';
-import type { Queryable, SelectRequest, SeriesSet, SharedSeries, TimeRange } from './storage.ts';
+import type {
+  Queryable,
+  SelectRequest,
+  SeriesSet,
+  SharedSeries,
+  Texts,
+  TimeRange,
+} from './storage.ts';
 
 /** A storage and the labels that all its series carry; they win over labels of the series. */
 export interface MergedSource {
@@ -60,38 +67,42 @@ export class MergedQueryable implements Queryable {
     );
   }
 
-  async labelNames(
-    matcherSets: readonly (readonly Matcher[])[],
-    range: TimeRange,
-  ): Promise<string[]> {
+  async labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): Promise<Texts> {
     const names = new Set<string>();
+    const warnings = new Set<string>();
     for (const source of this.#sources) {
       const sets = matcherSetsFor(source.externalLabels, matcherSets);
       if (sets === undefined) continue;
       const found = await source.queryable.labelNames(sets, range);
-      for (const name of found) names.add(name);
-      if (found.length > 0) for (const [name] of source.externalLabels) names.add(name);
+      for (const name of found.texts) names.add(name);
+      for (const warning of found.warnings) warnings.add(warning);
+      if (found.texts.length > 0) for (const [name] of source.externalLabels) names.add(name);
     }
-    return [...names].filter((name) => !this.#replicaLabels.has(name)).sort(compareUtf8);
+    const texts = [...names].filter((name) => !this.#replicaLabels.has(name)).sort(compareUtf8);
+    return { texts, warnings: [...warnings] };
   }
 
   async labelValues(
     name: string,
     matcherSets: readonly (readonly Matcher[])[],
     range: TimeRange,
-  ): Promise<string[]> {
+  ): Promise<Texts> {
     const values = new Set<string>();
-    if (this.#replicaLabels.has(name)) return [];
+    const warnings = new Set<string>();
+    if (this.#replicaLabels.has(name)) return { texts: [], warnings: [] };
     for (const source of this.#sources) {
       const sets = matcherSetsFor(source.externalLabels, matcherSets);
       if (sets === undefined) continue;
       const external = source.externalLabels.get(name);
-      if (external === '') {
-        for (const value of await source.queryable.labelValues(name, sets, range))
-          values.add(value);
-      } else if ((await source.queryable.labelNames(sets, range)).length > 0) values.add(external);
+      const found =
+        external === ''
+          ? await source.queryable.labelValues(name, sets, range)
+          : await source.queryable.labelNames(sets, range);
+      for (const warning of found.warnings) warnings.add(warning);
+      if (external === '') for (const value of found.texts) values.add(value);
+      else if (found.texts.length > 0) values.add(external);
     }
-    return [...values].sort(compareUtf8);
+    return { texts: [...values].sort(compareUtf8), warnings: [...warnings] };
   }
 
   #source(number: number): MergedSource {
@@ -212,6 +223,10 @@ class MergedSeriesSet implements SeriesSet {
 
   get count(): number {
     return this.#parts.length;
+  }
+
+  get warnings(): readonly string[] {
+    return [...new Set(this.#sets.flatMap((set) => set.warnings))];
   }
 
   labels(i: number): Labels {

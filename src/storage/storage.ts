@@ -52,6 +52,8 @@ export class FloatColumns {
 export interface SeriesSet {
   /** How many series there are. */
   readonly count: number;
+  /** What is missing from the set and why, a sentence each: an answer made of it is partial. */
+  readonly warnings: readonly string[];
   /** The labels of the i-th series. */
   labels(i: number): Labels;
   /** An upper bound for the samples of the i-th series in the selected range: what a budget leases. */
@@ -88,20 +90,26 @@ export interface SharedSeries {
   readonly payload: unknown;
 }
 
+/** Label names or values, sorted by UTF-8 bytes, and what is missing from them. */
+export interface Texts {
+  readonly texts: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 /** A storage that can be asked for series. */
 export interface Queryable {
   /** Finds series. The promise rejects with CodedError for what the storage refuses. */
   select(request: SelectRequest): Promise<SeriesSet>;
   /** Opens series that a set of this storage shared, in this thread. `labels` of the result is not to be called. */
   openShared(shared: SharedSeries): SeriesSet;
-  /** Label names of the series that match any of the matcher sets (none: all series), sorted by UTF-8 bytes. */
-  labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): Promise<string[]>;
+  /** Label names of the series that match any of the matcher sets (none: all series). */
+  labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): Promise<Texts>;
   /** Values of one label, likewise. */
   labelValues(
     name: string,
     matcherSets: readonly (readonly Matcher[])[],
     range: TimeRange,
-  ): Promise<string[]>;
+  ): Promise<Texts>;
 }
 
 /** A closed range of ms timestamps. */

@@ -12,22 +12,29 @@ import { encodeWriteRequest } from '../../test/support/write-request.ts';
 import { PageCache } from './chunks/page-cache.ts';
 import { Db } from './db.ts';
 import type { FsyncPolicy } from './wal/group-commit.ts';
-import { HeadReader } from './head/head-reader.ts';
+import { createTable } from './block-table.ts';
+import { TsdbReader } from './tsdb-reader.ts';
 import { createArenaMemory } from './head/arena.ts';
 
-function open(directory: string, fsync: FsyncPolicy): { db: Db; reader: HeadReader } {
+function open(directory: string, fsync: FsyncPolicy): { db: Db; reader: TsdbReader } {
   const memories = [createArenaMemory(64 << 20)];
   const files = new DroppingFiles(new Random(1), 0);
   const db = Db.open({ directory, memories, fsync, files, log: nopLogger });
   const chunksDirectory = join(directory, 'chunks_head');
   const cache = new PageCache(PageCache.allocate(1 << 20));
-  return { db, reader: new HeadReader({ number: 0, memories, chunksDirectory }, cache) };
+  return {
+    db,
+    reader: new TsdbReader(
+      { head: { number: 0, memories, chunksDirectory }, table: createTable() },
+      cache,
+    ),
+  };
 }
 
 /** What the machine would find after it lost its power: a copy of what lies on the disk, without a lock holder. */
 function crash(from: string, to: string): string {
   cpSync(from, to, { recursive: true });
-  rmSync(join(to, 'thanos.lock'));
+  rmSync(join(to, 'lock'));
   return to;
 }
 
@@ -35,7 +42,7 @@ function samples(count: number, offset: number): [number, number][] {
   return Array.from({ length: count }, (_, i) => [i * 1000 + offset, i + offset]);
 }
 
-async function readAll(reader: HeadReader): Promise<Record<string, [number, number][]>> {
+async function readAll(reader: TsdbReader): Promise<Record<string, [number, number][]>> {
   const everything = [new Matcher('=~', '__name__', '.+')];
   const set = await reader.select({ matchers: everything, mint: -1e15, maxt: 1e15 });
   const columns = new FloatColumns();

@@ -11,21 +11,25 @@ import { encodeWriteRequest } from '../../test/support/write-request.ts';
 import type { TestSeries } from '../../test/support/write-request.ts';
 import { PageCache } from './chunks/page-cache.ts';
 import { Db } from './db.ts';
-import { HeadReader } from './head/head-reader.ts';
+import { createTable } from './block-table.ts';
+import { TsdbReader } from './tsdb-reader.ts';
 import { createArenaMemory } from './head/arena.ts';
 import type { ArenaMemory } from './head/arena.ts';
 
 interface Opened {
   db: Db;
-  reader: HeadReader;
+  reader: TsdbReader;
 }
 
 function open(directory: string, arenas = 1): Opened {
   const memories: ArenaMemory[] = Array.from({ length: arenas }, () => createArenaMemory(64 << 20));
   const db = Db.open({ directory, memories, fsync: 'segment', files: systemFiles, log: nopLogger });
   const cache = new PageCache(PageCache.allocate(1 << 20));
-  const reader = new HeadReader(
-    { number: 0, memories, chunksDirectory: join(directory, 'chunks_head') },
+  const reader = new TsdbReader(
+    {
+      head: { number: 0, memories, chunksDirectory: join(directory, 'chunks_head') },
+      table: createTable(),
+    },
     cache,
   );
   return { db, reader };
@@ -39,7 +43,7 @@ function close({ db, reader }: Opened): void {
 type Rows = Record<string, [number, number][]>;
 
 async function readAll(
-  reader: HeadReader,
+  reader: TsdbReader,
   matcher = new Matcher('=~', '__name__', '.+'),
 ): Promise<Rows> {
   const set = await reader.select({ matchers: [matcher], mint: -1e15, maxt: 1e15 });
@@ -277,11 +281,11 @@ test('db: matchers and label listings', async () => {
   );
   await f([new Matcher('=', '__name__', 'none')], []);
   const everything = { mint: -1e15, maxt: 1e15 };
-  deepEqual(await opened.reader.labelNames([], everything), ['__name__', 'job', 'zone']);
-  deepEqual(await opened.reader.labelValues('job', [], everything), ['x', 'y']);
+  deepEqual((await opened.reader.labelNames([], everything)).texts, ['__name__', 'job', 'zone']);
+  deepEqual((await opened.reader.labelValues('job', [], everything)).texts, ['x', 'y']);
   const onlyB = [[new Matcher('=', '__name__', 'b')]];
-  deepEqual(await opened.reader.labelNames(onlyB, everything), ['__name__', 'job']);
-  deepEqual(await opened.reader.labelValues('job', onlyB, everything), ['x']);
-  deepEqual(await opened.reader.labelNames(onlyB, { mint: 6, maxt: 10 }), []);
+  deepEqual((await opened.reader.labelNames(onlyB, everything)).texts, ['__name__', 'job']);
+  deepEqual((await opened.reader.labelValues('job', onlyB, everything)).texts, ['x']);
+  deepEqual((await opened.reader.labelNames(onlyB, { mint: 6, maxt: 10 })).texts, []);
   close(opened);
 });

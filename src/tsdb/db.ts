@@ -4,20 +4,26 @@
  *
  * What it cannot carry it does not touch: a directory with other data than floats in its head opens read-only.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { uncompressSync } from 'snappy';
+import { systemClock } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import { CodedError, errorText } from '../lib/errors.ts';
 import type { FileLayer } from '../lib/file-layer.ts';
 import type { Logger } from '../lib/log.ts';
 import { ShortBytesError, readUvarint } from '../lib/varint.ts';
 import { headChunkFileName } from './chunks/head-chunk-format.ts';
-import { HeadChunkWriter } from './chunks/head-chunk-writer.ts';
+import { isAdopted, markOurs } from './adoption.ts';
+import { listBlocks } from './block/list-blocks.ts';
+import type { BlockListing } from './block/list-blocks.ts';
+import { HeadChunkWriter, headChunkSequences } from './chunks/head-chunk-writer.ts';
+import type { CutRange } from './compact/cut-block.ts';
 import { lockDirectory } from './directory-lock.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import type { StageCounts } from './head/arena-ingest.ts';
 import type { ArenaMemory } from './head/arena.ts';
-import { HeadWriter } from './head/head-writer.ts';
+import { CHUNK_RANGE_MS, HeadWriter } from './head/head-writer.ts';
 import type { HeadStats } from './head/head-writer.ts';
 import { replayHead } from './head/replay.ts';
 import type { ReplayReport } from './head/replay.ts';
@@ -34,6 +40,8 @@ export interface DbOptions {
   readonly fsync: FsyncPolicy;
   readonly files: FileLayer;
   readonly log: Logger;
+  /** The machine's by default. */
+  readonly clock?: Clock;
 }
 
 /** What opening found. */
@@ -43,12 +51,29 @@ export interface OpenReport {
   readonly chunks: number;
   /** Why the directory is read-only; '' when it takes writes. */
   readonly readOnlyReason: string;
+  /** The blocks that are there, and those that cannot be read. */
+  readonly listing: BlockListing;
+  /** The end of the newest block (ms, exclusive): the head begins there. -Infinity without blocks. */
+  readonly headMint: number;
+  /** Whether the directory held data that we had not made, when it was opened for the first time. */
+  readonly adopted: boolean;
+  /** What log and head chunks hold: how often each kind of record and each chunk encoding occurs. */
+  readonly contents: Readonly<Record<string, number>>;
+}
+
+/** A part of the head that is complete and can become a block. */
+export interface PlannedCut extends CutRange {
+  /** The segment of the log that was written to last: older ones can be let go once the block is there. */
+  readonly segment: number;
 }
 
 /** Figures of a TSDB. */
 export interface DbStats extends HeadStats {
   readonly walSegment: number;
 }
+
+/** A head is cut when it reaches over so much: one and a half block ranges. */
+const CUT_AFTER_MS = (CHUNK_RANGE_MS / 2) * 3;
 
 /** One TSDB directory, for the one thread that owns it. */
 export class Db {
@@ -58,6 +83,9 @@ export class Db {
   readonly #head: HeadWriter;
   readonly #wal: WalWriter | undefined;
   readonly #commit: GroupCommit | undefined;
+  readonly #clock: Clock;
+  /** When samples were last accepted, of the wall clock. */
+  #writtenAt: number;
 
   /**
    * Opens a directory, made if need be, and replays it.
@@ -66,6 +94,14 @@ export class Db {
   static open(options: DbOptions): Db {
     makeDirectory(options.directory);
     const lock = lockDirectory(options.directory);
+    if (lock.kind === 'file') {
+      options.log.warn(
+        'there is no flock program: a Prometheus started here later is not kept out',
+        {
+          path: options.directory,
+        },
+      );
+    }
     try {
       return new Db(options, lock);
     } catch (thrown) {
@@ -77,17 +113,37 @@ export class Db {
   private constructor(options: DbOptions, lock: DirectoryLock) {
     this.#options = options;
     this.#lock = lock;
+    this.#clock = options.clock ?? systemClock;
+    this.#writtenAt = this.#clock.now();
     this.#head = new HeadWriter(options);
+    const adopted = isAdopted(options.directory);
+    const listing = listBlocks(options.directory);
+    const headMint = headStart(listing);
+    if (headMint > -Infinity) this.#head.setMinValidTime(headMint);
     const replay = replayHead(this.#head, options.directory, options.log);
     const readOnlyReason = describeUnsupported(options.directory, replay);
     const { series, samples, chunks } = replay;
-    this.report = { series, samples, chunks, readOnlyReason };
+    const contents = Object.fromEntries(replay.contents);
+    this.report = {
+      series,
+      samples,
+      chunks,
+      readOnlyReason,
+      contents,
+      listing,
+      headMint,
+      adopted,
+    };
     if (readOnlyReason !== '') return;
+    if (!adopted) markOurs(options.directory);
+    removeLeftovers(listing, options.log);
     this.#repair(replay);
     const { directory, files, log } = options;
     this.#wal = new WalWriter({ directory: join(directory, 'wal'), files, log });
     this.#commit = new GroupCommit(this.#wal, options.fsync);
-    this.#head.attach(this.#wal, new HeadChunkWriter(join(directory, 'chunks_head'), files));
+    const chunkWriter = new HeadChunkWriter(join(directory, 'chunks_head'), files);
+    for (const [sequence, maxt] of replay.chunkFiles) chunkWriter.note(sequence, maxt);
+    this.#head.attach(this.#wal, chunkWriter);
   }
 
   /**
@@ -104,8 +160,44 @@ export class Db {
       throw new CodedError('unavailable', `the TSDB is read-only: ${this.report.readOnlyReason}`);
     }
     const counts = this.#head.write(body);
-    if (counts.accepted > 0) await this.#commit.durable();
+    if (counts.accepted === 0) return counts;
+    this.#writtenAt = this.#clock.now();
+    await this.#commit.durable();
     return counts;
+  }
+
+  /**
+   * The next range of the head that can become a block, as Prometheus decides it (tsdb/head.go compactable): the range
+   * in which its oldest sample lies, once it reaches one and a half ranges; and, as Thanos' receive does, all that
+   * there is when nothing was written for as long. From here on, samples older than the range's end are refused, so
+   * it is complete. Undefined when there is nothing to cut.
+   */
+  planCut(): PlannedCut | undefined {
+    const { mint, maxt } = this.#head.stats();
+    if (this.#wal === undefined || mint === undefined || maxt === undefined) return undefined;
+    const idle = this.#clock.now() - this.#writtenAt > CUT_AFTER_MS;
+    if (maxt - mint <= CUT_AFTER_MS && !idle) return undefined;
+    // compat: as Go, division truncates; the kernel ends chunks by the same rule.
+    const end = Math.trunc(mint / CHUNK_RANGE_MS) * CHUNK_RANGE_MS + CHUNK_RANGE_MS;
+    this.#head.setMinValidTime(end);
+    const segment = this.#wal.segment;
+    return { mint, maxt: end, segment };
+  }
+
+  /**
+   * Takes what a block holds now out of memory and begins a new log segment. Nobody may still read head samples before
+   * `maxt` (block-table.ts). Works in slices, so that writes come in between. Answers the first chunks_head/ file that
+   * is left.
+   */
+  async truncateHead(maxt: number): Promise<number> {
+    await this.#head.truncate(maxt);
+    try {
+      this.#wal?.roll();
+    } catch (thrown) {
+      // The next write begins the segment, or says that it cannot.
+      this.#options.log.warn('no new WAL segment after a cut', { err: errorText(thrown) });
+    }
+    return headChunkSequences(join(this.#options.directory, 'chunks_head'))[0] ?? 0;
   }
 
   /** Current figures. */
@@ -170,13 +262,33 @@ function truncate(files: FileLayer, path: string, size: number): void {
   }
 }
 
+/**
+ * Where the head begins: at the end of the newest block, of those that are not made of samples that came out of order
+ * (prometheus tsdb/db.go, inOrderBlocksMaxTime). What a block that cannot be read held comes from the log, as far as it
+ * is still there.
+ */
+function headStart({ blocks }: BlockListing): number {
+  let end = -Infinity;
+  for (const { meta } of blocks) {
+    const hints = meta.compaction.hints ?? [];
+    if (!hints.includes('from-out-of-order')) end = Math.max(end, meta.maxTime);
+  }
+  return end;
+}
+
+/** Removes what a creation or a deletion that was cut off has left, as Prometheus does at its start. */
+function removeLeftovers({ leftovers }: BlockListing, log: Logger): void {
+  for (const { directory, kind } of leftovers) {
+    rmSync(directory, { recursive: true, force: true });
+    log.info('removed what was left of a block', { path: directory, of: kind });
+  }
+}
+
 /** Why a directory must not be written to by this version, as the end of a sentence; '' when it may be. */
 function describeUnsupported(directory: string, replay: ReplayReport): string {
   const found = [...replay.unsupported].map(
     ([what, count]) => `${what} (${count} records or chunks)`,
   );
-  const blocks = readdirSync(directory).filter((name) => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(name));
-  if (blocks.length > 0) found.push(`blocks (${blocks.length}, whose samples are not served)`);
   if (
     existsSync(join(directory, 'wal')) &&
     segmentIndexes(join(directory, 'wal')).some((i) => i > 99_999_999)

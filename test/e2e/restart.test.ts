@@ -73,7 +73,7 @@ test('an address that cannot be had: exit 1, one line, and the directory is give
     const ended = await runThanos('all', `--data-dir=${directory.path}`, ...args);
     assert.equal(ended.code, 1, ended.stderr);
     assert.equal(complaint(ended), `thanos: error: ${want}`);
-    assert.ok(!existsSync(join(directory.path, 'tsdb/default-tenant/thanos.lock')));
+    assert.ok(!existsSync(join(directory.path, 'tsdb/default-tenant/lock')));
   };
   const inUse = `listen on ${taken}: the address is already in use by another process`;
   await f([`--http-address=${taken}`, '--remote-write.address=127.0.0.1:0'], inUse);

@@ -10,6 +10,7 @@ import {
   type SelectRequest,
   type SeriesSet,
   type SharedSeries,
+  type Texts,
 } from '../../src/storage/storage.ts';
 
 /** The samples of one series, in order of time. Stale markers are kept as bits: copy with `set` only. */
@@ -55,14 +56,15 @@ export class MemoryStorage implements Queryable {
     return new MemorySet(payload as Payload, mint, maxt);
   }
 
-  labelNames(matcherSets: readonly (readonly Matcher[])[]): Promise<string[]> {
+  labelNames(matcherSets: readonly (readonly Matcher[])[]): Promise<Texts> {
     const names = this.#any(matcherSets).flatMap(({ labels }) => [...labels].map(([name]) => name));
-    return Promise.resolve([...new Set(names)].sort(compareUtf8));
+    return Promise.resolve({ texts: [...new Set(names)].sort(compareUtf8), warnings: [] });
   }
 
-  labelValues(name: string, matcherSets: readonly (readonly Matcher[])[]): Promise<string[]> {
+  labelValues(name: string, matcherSets: readonly (readonly Matcher[])[]): Promise<Texts> {
     const values = this.#any(matcherSets).map(({ labels }) => labels.get(name));
-    return Promise.resolve([...new Set(values)].filter((v) => v !== '').sort(compareUtf8));
+    const texts = [...new Set(values)].filter((v) => v !== '').sort(compareUtf8);
+    return Promise.resolve({ texts, warnings: [] });
   }
 
   #matching(matchers: readonly Matcher[]): MemorySeries[] {
@@ -79,6 +81,7 @@ export class MemoryStorage implements Queryable {
 
 class MemorySet implements SeriesSet {
   readonly count: number;
+  readonly warnings = [];
   readonly #series: Payload;
   readonly #mint: number;
   readonly #maxt: number;

@@ -28,6 +28,8 @@ export async function startPrometheus(options: PrometheusOptions): Promise<Prome
     `--config.file=${file}`,
     `--storage.tsdb.path=${options.tsdbPath ?? join(options.directory, 'tsdb')}`,
     '--storage.tsdb.retention.time=100y',
+    // Debian's Prometheus locks its directory only when it is told to; upstream's does by default.
+    '--storage.tsdb.use-lockfile',
     `--web.listen-address=127.0.0.1:${port}`,
   ]);
   await server.ready(`http://127.0.0.1:${port}/-/ready`);

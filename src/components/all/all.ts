@@ -13,7 +13,9 @@ import { registerRemoteWrite } from '../../http/remote-write-handler.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { CodedError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { HashFunction } from '../../bucket/block-files.ts';
 import type { Labels } from '../../model/labels.ts';
+import type { BucketConfig } from '../../objstore/config.ts';
 import { ComputePool } from '../../ops/compute-pool.ts';
 import { HttpMetrics } from '../../ops/http-metrics.ts';
 import { HttpServer } from '../../ops/http-server.ts';
@@ -23,13 +25,18 @@ import { registerProcessMetrics } from '../../ops/process-metrics.ts';
 import { runGroup } from '../../ops/run-group.ts';
 import type { Actor, RunOutcome } from '../../ops/run-group.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
-import { createArenaMemory } from '../../tsdb/head/arena.ts';
-import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
+import { FileNumbers } from '../../tsdb/block-catalog.ts';
+import type { RetentionPolicy } from '../../tsdb/maintenance.ts';
+import { MaintenanceFamilies } from '../../tsdb/maintenance-metrics.ts';
 import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
 import { INGEST_WORKER, IngestClient } from './ingest-client.ts';
+import { LocalTsdb } from './local-tsdb.ts';
+import { BlockClient } from './maintenance.ts';
 import { QueryClient } from './query-client.ts';
 import type { QueryWorkerData } from './query-tasks.ts';
+import { Repetition } from './repeat.ts';
 import { startSelfMonitor } from './self-monitor.ts';
+import { Shipping } from './shipping.ts';
 import { registerStorageMetrics, registerWriteCounters } from './write-metrics.ts';
 
 /** limit: chunk file pages kept in memory, shared by all threads; the system touches them as they fill. */
@@ -51,6 +58,12 @@ export interface AllOptions {
   /** '' means `<data-dir>/tsdb/default-tenant`. */
   readonly tsdbPath: string;
   readonly fsync: FsyncPolicy;
+  readonly retention: RetentionOptions;
+  readonly blockReloadIntervalMs: number;
+  /** Where blocks go. */
+  readonly bucket: BucketConfig;
+  readonly uploadCompacted: boolean;
+  readonly hash: HashFunction;
   readonly externalLabels: Labels;
   readonly replicaLabels: readonly string[];
   readonly httpAddress: string;
@@ -67,6 +80,14 @@ export interface AllOptions {
   readonly workerUrl: URL;
 }
 
+/** How long blocks stay; 0 means without limit. */
+export interface RetentionOptions {
+  readonly timeMs: number;
+  readonly bytes: number;
+  /** Whether somebody asked for it: only then it holds for an adopted directory, too. */
+  readonly asked: boolean;
+}
+
 /** What a worker of this process is started with. */
 export interface AllWorkerData {
   readonly query: QueryWorkerData;
@@ -77,22 +98,18 @@ export function runAll(options: AllOptions): Promise<RunOutcome> {
   return runGroup(new AllProcess(options).actors(), options.log);
 }
 
-/** One TSDB of the process. */
-interface Tsdb {
-  readonly name: string;
-  readonly directory: string;
-  readonly head: HeadHandle;
-}
-
 class AllProcess {
   readonly #options: AllOptions;
   readonly #metrics = new ProcessMetrics();
   readonly #probe: Probe;
   readonly #httpMetrics: HttpMetrics;
   readonly #pageCache = PageCache.allocate(PAGE_CACHE_BYTES);
-  readonly #dbs: readonly Tsdb[];
+  readonly #dbs: readonly LocalTsdb[];
+  readonly #maintenanceMetrics: MaintenanceFamilies;
   readonly #pool: ComputePool;
   readonly #ingest: IngestClient;
+  readonly #blocks: BlockClient;
+  readonly #shipping: Shipping;
   readonly #queries: QueryClient;
 
   constructor(options: AllOptions) {
@@ -102,16 +119,33 @@ class AllProcess {
     this.#probe = new Probe('all', log, this.#metrics);
     this.#httpMetrics = new HttpMetrics(this.#metrics, TENANT);
     const path = options.tsdbPath === '' ? join(dataDir, 'tsdb', TENANT) : options.tsdbPath;
+    const files = new FileNumbers();
     this.#dbs = [
-      makeTsdb(0, TENANT, path, HEAD_BYTES_MAX),
-      makeTsdb(1, SELF, join(dataDir, 'tsdb', SELF), SELF_HEAD_BYTES_MAX),
-    ];
+      [TENANT, path, HEAD_BYTES_MAX] as const,
+      [SELF, join(dataDir, 'tsdb', SELF), SELF_HEAD_BYTES_MAX] as const,
+    ].map(
+      ([name, directory, headBytesMax], number) =>
+        new LocalTsdb({ number, name, directory, headBytesMax, files, log }),
+    );
+    this.#maintenanceMetrics = new MaintenanceFamilies(this.#metrics);
     this.#pool = new ComputePool({
       workerUrl: options.workerUrl,
       data: () => this.#workerData(),
       log,
     });
     this.#ingest = new IngestClient(this.#pool);
+    this.#blocks = new BlockClient(this.#pool);
+    this.#shipping = new Shipping({
+      directory: path,
+      bucket: options.bucket,
+      externalLabels: options.externalLabels,
+      uploadCompacted: options.uploadCompacted,
+      hash: options.hash,
+      blocks: this.#blocks,
+      metrics: this.#metrics,
+      clock: systemClock,
+      log,
+    });
     this.#queries = new QueryClient({
       pool: this.#pool,
       metrics: this.#metrics,
@@ -122,19 +156,22 @@ class AllProcess {
 
   /** In the order of starting: probes answer while the log is replayed, and writes come last. */
   actors(): Actor[] {
+    const tenant = this.#dbs[0] as LocalTsdb;
     return [
       this.#workers(),
       this.#api(),
       this.#storage(),
       this.#remoteWrite(),
       this.#selfMonitor(),
+      this.#maintenance(),
+      this.#shipping.actor(() => tenant.readOnly),
     ];
   }
 
   #workerData(): AllWorkerData {
     const { externalLabels, replicaLabels, lookbackDeltaMs, maxSamples } = this.#options;
     const query: QueryWorkerData = {
-      heads: this.#dbs.map(({ head }) => head),
+      tsdbs: this.#dbs.map(({ handle }) => handle),
       pageCache: this.#pageCache,
       externalLabels: externalLabels.pairs,
       replicaLabels,
@@ -203,24 +240,32 @@ class AllProcess {
     };
   }
 
-  async #open({ name, directory, head }: Tsdb): Promise<void> {
-    const { log, fsync } = this.#options;
-    const begun = performance.now();
-    const report = await this.#ingest.open({ name, directory, memories: head.memories, fsync });
-    log.info('TSDB opened', {
-      tsdb: name,
-      path: directory,
-      series: report.series,
-      chunks: report.chunks,
-      wal_samples: report.samples,
-      duration: `${((performance.now() - begun) / 1000).toFixed(3)}s`,
+  #open(db: LocalTsdb): Promise<void> {
+    return db.open(this.#options.fsync, {
+      ingest: this.#ingest,
+      blocks: this.#blocks,
+      drain: () => this.#queries.drain(),
+      retention: (adopted) => this.#retention(db, adopted),
+      metrics: this.#maintenanceMetrics.of(db.name),
+      clock: systemClock,
     });
-    if (report.readOnlyReason !== '') {
-      log.warn('TSDB is read-only, writes are refused', {
-        path: directory,
-        reason: report.readOnlyReason,
-      });
-    }
+  }
+
+  /** Own metrics are nowhere else and go when they are old; blocks of data go when the bucket has them. */
+  #retention(db: LocalTsdb, adopted: boolean): RetentionPolicy {
+    const { timeMs, bytes, asked } = this.#options.retention;
+    if (db.name === SELF) return { timeMs, bytes: 0, isSafe: async () => true };
+    const limits = (adopted && !asked) || db.readOnly ? { timeMs: 0, bytes: 0 } : { timeMs, bytes };
+    return { ...limits, isSafe: ({ meta }) => this.#shipping.isSafe(meta.ulid) };
+  }
+
+  /** Cuts, reloads and lets blocks go, all TSDBs in turn. */
+  #maintenance(): Actor {
+    const rounds = new Repetition(this.#options.blockReloadIntervalMs, async () => {
+      for (const db of this.#dbs) await db.maintain();
+      this.#shipping.nudge();
+    });
+    return { name: 'maintenance', start: () => rounds.start(), stop: () => rounds.stop() };
   }
 
   #remoteWrite(): Actor {
@@ -274,10 +319,4 @@ class AllProcess {
       },
     };
   }
-}
-
-function makeTsdb(number: number, name: string, directory: string, bytesMax: number): Tsdb {
-  const memories = [createArenaMemory(bytesMax)];
-  const chunksDirectory = join(directory, 'chunks_head');
-  return { name, directory, head: { number, memories, chunksDirectory } };
 }

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../../lib/errors.ts';
 import type { WriteOutcome, WriteService } from '../../http/write-service.ts';
 import type { ComputePool } from '../../ops/compute-pool.ts';
 import type { StageCounts } from '../../tsdb/head/arena-ingest.ts';
-import type { IngestAnswers, OpenRequest, WritePayload } from './ingest-tasks.ts';
+import type { IngestAnswers, OpenRequest, TruncateRequest, WritePayload } from './ingest-tasks.ts';
 
 /** The name of the dedicated worker. */
 export const INGEST_WORKER = 'ingest';
@@ -36,6 +36,17 @@ export class IngestClient {
   /** Figures of a TSDB. */
   stats(name: string): Promise<IngestAnswers['ingest.stats']> {
     return this.#call('ingest.stats', name);
+  }
+
+  /** What of a head can become a block: {@link Db.planCut}. */
+  planCut(name: string): Promise<IngestAnswers['ingest.planCut']> {
+    return this.#call('ingest.planCut', name);
+  }
+
+  /** Takes what a block holds out of a head: {@link Db.truncateHead}. */
+  truncateHead(db: string, maxt: number): Promise<IngestAnswers['ingest.truncateHead']> {
+    const request: TruncateRequest = { db, maxt };
+    return this.#call('ingest.truncateHead', request);
   }
 
   /** Closes all TSDBs. */

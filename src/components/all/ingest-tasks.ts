@@ -4,7 +4,7 @@ import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Task } from '../../ops/worker-runtime.ts';
 import { Db } from '../../tsdb/db.ts';
-import type { DbStats, OpenReport } from '../../tsdb/db.ts';
+import type { DbStats, OpenReport, PlannedCut } from '../../tsdb/db.ts';
 import type { StageCounts } from '../../tsdb/head/arena-ingest.ts';
 import type { ArenaMemory } from '../../tsdb/head/arena.ts';
 import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
@@ -25,11 +25,19 @@ export interface WritePayload {
   readonly maxDecodedBytes: number;
 }
 
+/** What `ingest.truncateHead` takes. */
+export interface TruncateRequest {
+  readonly db: string;
+  readonly maxt: number;
+}
+
 /** Answers of the tasks by name. */
 export interface IngestAnswers {
   readonly 'ingest.open': OpenReport;
   readonly 'ingest.write': StageCounts;
   readonly 'ingest.stats': DbStats;
+  readonly 'ingest.planCut': PlannedCut | undefined;
+  readonly 'ingest.truncateHead': number;
   readonly 'ingest.close': null;
 }
 
@@ -53,6 +61,9 @@ export function ingestTasks(log: Logger, files: FileLayer = systemFiles): Record
       return db.write(payload.body, payload.maxDecodedBytes);
     },
     'ingest.stats': (name: string): DbStats => find(name).stats(),
+    'ingest.planCut': (name: string): PlannedCut | undefined => find(name).planCut(),
+    'ingest.truncateHead': ({ db, maxt }: TruncateRequest): Promise<number> =>
+      find(db).truncateHead(maxt),
     'ingest.close': (): null => {
       for (const db of dbs.values()) db.close();
       dbs.clear();

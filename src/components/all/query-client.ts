@@ -28,6 +28,7 @@ export class QueryClient implements QueryService {
   readonly #options: QueryClientOptions;
   readonly #gate: Gate;
   readonly #waited: Histogram;
+  readonly #running = new Set<Promise<unknown>>();
   #ready = false;
 
   constructor(options: QueryClientOptions) {
@@ -78,6 +79,11 @@ export class QueryClient implements QueryService {
     return this.#query('query.labelValues', params, this.#options.metadataTimeoutMs, signal);
   }
 
+  /** Resolves when every query that runs now has ended: what only they may read can be taken away then. */
+  async drain(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
   async #query(
     task: string,
     params: unknown,
@@ -92,7 +98,7 @@ export class QueryClient implements QueryService {
     try {
       return await this.#gate.run(either, async () => {
         this.#waited.observe((performance.now() - begun) / 1000);
-        return (await this.#options.pool.run(task, params, { signal: either })) as QueryAnswer;
+        return await this.#run(task, params, either);
       });
     } catch (thrown) {
       // The worker sees one flag for both reasons to stop.
@@ -102,6 +108,16 @@ export class QueryClient implements QueryService {
         });
       }
       throw thrown;
+    }
+  }
+
+  async #run(task: string, params: unknown, signal: AbortSignal): Promise<QueryAnswer> {
+    const running = this.#options.pool.run(task, params, { signal });
+    this.#running.add(running);
+    try {
+      return (await running) as QueryAnswer;
+    } finally {
+      this.#running.delete(running);
     }
   }
 }

@@ -22,14 +22,14 @@ import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
 import { parseMetricSelector } from '../../promql/parse/parse.ts';
 import type { QueryResult } from '../../promql/result.ts';
 import { MergedQueryable } from '../../storage/merged.ts';
-import type { Queryable } from '../../storage/storage.ts';
+import type { Queryable, Texts } from '../../storage/storage.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
-import { HeadReader } from '../../tsdb/head/head-reader.ts';
-import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
+import { TsdbReader } from '../../tsdb/tsdb-reader.ts';
+import type { TsdbHandle } from '../../tsdb/tsdb-reader.ts';
 
 /** What query workers are started with: plain data and shared memories. */
 export interface QueryWorkerData {
-  readonly heads: readonly HeadHandle[];
+  readonly tsdbs: readonly TsdbHandle[];
   readonly pageCache: SharedArrayBuffer;
   /** name, value, … of the external labels. */
   readonly externalLabels: readonly string[];
@@ -76,8 +76,8 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
 function openQueryable(data: QueryWorkerData): Queryable {
   const cache = new PageCache(data.pageCache);
   const externalLabels = new Labels(data.externalLabels);
-  const sources = data.heads.map((head) => ({
-    queryable: new HeadReader(head, cache),
+  const sources = data.tsdbs.map((tsdb) => ({
+    queryable: new TsdbReader(tsdb, cache),
     externalLabels,
   }));
   return new MergedQueryable(sources, data.replicaLabels);
@@ -114,28 +114,30 @@ function toAnswer(result: QueryResult, { limit = Infinity }: QueryParams): Trans
 async function findSeries(queryable: Queryable, params: MetadataParams): Promise<Transfer> {
   const { mint, maxt, limit } = params;
   const found = new Map<string, Labels>();
+  const warnings = new Set<string>();
   for (const matchers of parseMatcherSets(params)) {
     const set = await queryable.select({ matchers, mint, maxt });
     for (let i = 0; i < set.count; i++) {
       const labels = set.labels(i);
       found.set(labels.key, labels);
     }
+    for (const warning of set.warnings) warnings.add(warning);
     set.close();
   }
   const sorted = [...found.values()].sort(compareLabels);
   const kept = limit > 0 ? sorted.slice(0, limit) : sorted;
   return transferAnswer({
     data: encodeLabelSets(kept),
-    warnings: truncated(sorted, limit),
+    warnings: [...warnings, ...truncated(sorted, limit)],
     infos: [],
   });
 }
 
-function stringAnswer(strings: readonly string[], limit: number): Transfer {
-  const kept = limit > 0 ? strings.slice(0, limit) : strings;
+function stringAnswer({ texts, warnings }: Texts, limit: number): Transfer {
+  const kept = limit > 0 ? texts.slice(0, limit) : texts;
   return transferAnswer({
     data: encodeStrings(kept),
-    warnings: truncated(strings, limit),
+    warnings: [...warnings, ...truncated(texts, limit)],
     infos: [],
   });
 }

@@ -31,6 +31,8 @@ const SLICE_MS = 20;
 export class ExecContext {
   readonly options: ExecOptions;
   readonly annotations = new Annotations();
+  /** What the storage could not give. */
+  readonly storageWarnings = new Set<string>();
   /** Samples looked at by selectors, counted as Prometheus' totalQueryableSamples. */
   samplesTotal = 0;
   samplesPeak = 0;
@@ -49,7 +51,9 @@ export class ExecContext {
     const pending = selects
       .filter(({ mint, maxt }) => mint <= maxt)
       .map(async (select) => {
-        this.#sets.set(select.index, await queryable.select(select));
+        const set = await queryable.select(select);
+        this.#sets.set(select.index, set);
+        for (const warning of set.warnings) this.storageWarnings.add(warning);
       });
     const results = await Promise.allSettled(pending);
     const failed = results.find((result) => result.status === 'rejected');

@@ -32,6 +32,8 @@ export class HeadChunkWriter {
   readonly #fileBytes: number;
   #fd = -1;
   #sequence: number;
+  /** The newest time in each file that holds entries, those of earlier writers as far as they were told. */
+  readonly #maxts = new Map<number, number>();
   /** Bytes of the file that hold whole entries. */
   #offset = 0;
   #buffer = new Uint8Array(1 << 20);
@@ -68,7 +70,32 @@ export class HeadChunkWriter {
     const end = at + head + data.length;
     view.setUint32(end, crc32c(this.#buffer.subarray(at, end)));
     this.#size = end + ENTRY_CRC_BYTES;
+    this.note(this.#sequence, maxt);
     return { file: this.#sequence, offset: this.#offset + at + head };
+  }
+
+  /** Takes in that a file holds a chunk that ends at a time: replay tells it of files that were there before. */
+  note(sequence: number, maxt: number): void {
+    this.#maxts.set(sequence, Math.max(maxt, this.#maxts.get(sequence) ?? -Infinity));
+  }
+
+  /**
+   * Deletes the oldest files whose chunks all end before a time, and sees to it that the next chunk begins a new file.
+   * Only from the front: a reader of the directory takes a gap in the sequence for damage. Answers how many went.
+   * @throws the file layer's error.
+   */
+  truncate(mint: number): number {
+    this.close();
+    let deleted = 0;
+    for (const sequence of headChunkSequences(this.#directory)) {
+      const maxt = this.#maxts.get(sequence);
+      // The newest stays: its number must not be given out again, because readers may have its pages.
+      if (maxt === undefined || maxt >= mint || sequence >= this.#sequence) break;
+      this.#files.remove(join(this.#directory, headChunkFileName(sequence)));
+      this.#maxts.delete(sequence);
+      deleted++;
+    }
+    return deleted;
   }
 
   /**

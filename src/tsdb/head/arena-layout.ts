@@ -74,7 +74,9 @@ export const H = {
   nameSlabs: 276,
   /** Address of the table of pairs: its mask, then pair numbers plus one. */
   pairTable: 280,
-  bytes: 288,
+  /** Five free lists of chunk meta blocks by {@link metaClass}. */
+  freeMetas: 288,
+  bytes: 312,
 } as const;
 
 /** Byte offsets in a series; it is as long as two cache lines. */
@@ -120,6 +122,11 @@ export const S = {
 
 /** A block of chunk metas: previous block, capacity, count, then entries, oldest first. */
 export const META_BLOCK = { previous: 0, capacity: 4, count: 8, header: 16 } as const;
+
+/** Which free list a block of so many metas (1, 2, 4, 8 or 16) belongs to. */
+export function metaClass(capacity: number): number {
+  return 31 - Math.clz32(capacity);
+}
 
 /** Byte offsets in a chunk meta. */
 export const META = {

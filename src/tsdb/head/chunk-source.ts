@@ -1,7 +1,8 @@
 /** Where the bytes of a head's cut chunks come from: chunks_head/ files, through the page cache, into the decoder. */
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { SOURCE_BYTES_MAX, XorScratch } from '../../chunkenc/xor-scratch.ts';
+import { SOURCE_BYTES_MAX } from '../../chunkenc/xor-scratch.ts';
+import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { CorruptionError } from '../../lib/errors.ts';
 import { headChunkFileName } from '../chunks/head-chunk-format.ts';
 import type { PageCache, PagedFiles } from '../chunks/page-cache.ts';
@@ -18,22 +19,23 @@ export interface HeadHandle {
   readonly chunksDirectory: string;
 }
 
+/** A chunk in a file of chunks_head/: the file's sequence number, bytes of data from an offset, count of samples. */
+export interface ChunkPlace {
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly count: number;
+}
+
 /** Reads chunk bytes from files through the page cache. */
 export class ChunkSource implements PagedFiles {
   readonly #handle: HeadHandle;
   readonly #cache: PageCache;
   readonly #descriptors = new Map<number, number>();
-  #scratch: XorScratch | undefined;
 
   constructor(handle: HeadHandle, cache: PageCache) {
     this.#handle = handle;
     this.#cache = cache;
-  }
-
-  /** The thread's decoder for this head. */
-  get scratch(): XorScratch {
-    this.#scratch ??= new XorScratch();
-    return this.#scratch;
   }
 
   descriptor(file: number): number {
@@ -53,20 +55,42 @@ export class ChunkSource implements PagedFiles {
    * Decodes a chunk of a file behind what the scratch holds; false when it is not a float chunk of that count.
    * @throws CorruptionError when the file ends early.
    */
-  append(
+  append(scratch: XorScratch, chunk: ChunkPlace, dropStale: boolean): boolean {
+    const { offset, length, count } = chunk;
+    const file = this.#handle.number * FILES_PER_HEAD + chunk.file;
+    if (length > SOURCE_BYTES_MAX) return false;
+    if (!this.#cache.read(this, file, offset, length, scratch.sourceWords)) {
+      throw new CorruptionError('head chunk lies outside its file', this.path(chunk.file), offset);
+    }
+    return scratch.appendSource(offset & 3, length, count, dropStale);
+  }
+
+  /**
+   * Bytes of a file as they are; `room` gives words to put them into, which the answer is a view of.
+   * @throws CorruptionError when the file ends early.
+   */
+  read(
     sequence: number,
     offset: number,
     length: number,
-    count: number,
-    dropStale: boolean,
-  ): boolean {
-    const { scratch } = this;
+    room: (words: number) => Int32Array,
+  ): Uint8Array {
+    const into = room((length + 10) >>> 2);
     const file = this.#handle.number * FILES_PER_HEAD + sequence;
-    if (length > SOURCE_BYTES_MAX) return false;
-    if (!this.#cache.read(this, file, offset, length, scratch.sourceWords)) {
+    if (offset < 0 || !this.#cache.read(this, file, offset, length, into)) {
       throw new CorruptionError('head chunk lies outside its file', this.path(sequence), offset);
     }
-    return scratch.appendSource(offset & 3, length, count, dropStale);
+    return new Uint8Array(into.buffer, into.byteOffset + (offset & 3), length);
+  }
+
+  /** Closes files below a sequence number, which are needed no more. */
+  forget(sequence: number): void {
+    const first = this.#handle.number * FILES_PER_HEAD + sequence;
+    for (const [file, fd] of this.#descriptors) {
+      if (file >= first) continue;
+      closeSync(fd);
+      this.#descriptors.delete(file);
+    }
   }
 
   close(): void {

@@ -94,6 +94,15 @@ export class CutChunks {
     for (const [i, chunk] of batch.entries()) moveToFile(chunk, places[i] as ChunkPlace);
   }
 
+  /** Deletes files that hold nothing from a time (ms) on. Never throws: they can go another time. */
+  truncate(mint: number): void {
+    try {
+      this.#writer?.truncate(mint);
+    } catch (thrown) {
+      this.#log.warn('chunks_head cannot be truncated', { err: errorText(thrown) });
+    }
+  }
+
   /** Writes what is left and closes the file. */
   close(): void {
     this.#pause = 0;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Matcher } from '../../model/matcher.ts';
-import { FloatColumns } from '../../storage/storage.ts';
+import { XorScratch } from '../../chunkenc/xor-scratch.ts';
 import type { HeadWriting } from '../../../test/support/head-writing-worker.ts';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { PageCache } from '../chunks/page-cache.ts';
@@ -36,13 +36,13 @@ test('head: a reader sees whole prefixes while another thread writes, cuts and m
   let rounds = 0;
   let partial = 0;
   while (!writing.done || rounds === 0) {
-    const last = await readAll(reader, seen);
+    const last = readAll(reader, seen);
     if (last < SAMPLES) partial++;
     rounds++;
     // Messages of the writer arrive between rounds only.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  equal(await readAll(reader, seen), SAMPLES);
+  equal(readAll(reader, seen), SAMPLES);
   equal(seen.size, SERIES);
   ok(partial > 10, `read ${partial} times while it was written`);
   reader.close();
@@ -50,14 +50,15 @@ test('head: a reader sees whole prefixes while another thread writes, cuts and m
 });
 
 /** Checks all series against what the writer can have written; answers the most samples that one has. */
-async function readAll(reader: HeadReader, seen: Map<string, number>): Promise<number> {
+function readAll(reader: HeadReader, seen: Map<string, number>): number {
   const matchers = [new Matcher('=', '__name__', 'm')];
-  const set = await reader.select({ matchers, mint: 0, maxt: SAMPLES });
-  const columns = new FloatColumns();
+  const set = reader.select({ matchers, mint: 0, maxt: SAMPLES });
+  const columns = new XorScratch();
   let most = 0;
   for (let k = 0; k < set.count; k++) {
     const name = set.labels(k).get('i');
-    set.readFloats(k, columns, false);
+    columns.clear();
+    set.appendFloats(k, columns, false);
     const { t, v, length } = columns;
     const first = t[0] ?? 0;
     for (let n = 0; n < length; n++) {
@@ -71,6 +72,5 @@ async function readAll(reader: HeadReader, seen: Map<string, number>): Promise<n
     seen.set(name, length);
     most = Math.max(most, length);
   }
-  set.close();
   return most;
 }

@@ -1,5 +1,5 @@
 /**
- * The head, the reading half: a Queryable over its arenas and chunks_head/ files, for any thread.
+ * The head, the reading half: series of its arenas and chunks_head/ files, for any thread.
  *
  * Nothing here takes a lock. A series' chunks are read under its generation: metas and the open chunk are copied out,
  * and when the generation moved meanwhile, copied again (docs/format/head-arena.md, "Reading").
@@ -7,13 +7,7 @@
 import { compareUtf8 } from '../../lib/utf8.ts';
 import { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
-import type {
-  Queryable,
-  SelectRequest,
-  SeriesSet,
-  SharedSeries,
-  TimeRange,
-} from '../../storage/storage.ts';
+import type { SelectRequest, TimeRange } from '../../storage/storage.ts';
 import type { PageCache } from '../chunks/page-cache.ts';
 import { union } from '../index/postings.ts';
 import type { Postings } from '../index/postings.ts';
@@ -31,7 +25,7 @@ import { mayHold } from './series-snapshot.ts';
 /** limit: label sets that a thread keeps for an arena: some 300 bytes each, texts apart, which are shared. */
 const LABELS_KEPT = 100_000;
 /** One thread's access to a head. */
-export class HeadReader implements Queryable {
+export class HeadReader {
   readonly #views: ArenaView[];
   readonly #postings: PostingsReader[];
   readonly #orders: LabelOrder[];
@@ -46,7 +40,8 @@ export class HeadReader implements Queryable {
     this.#source = new ChunkSource(handle, cache);
   }
 
-  async select(request: SelectRequest): Promise<SeriesSet> {
+  /** The series that match and may have samples in the range, in label order. */
+  select(request: SelectRequest): HeadSeriesSet {
     const runs = this.#selectAll([request.matchers]).map(([arena, postings]) =>
       this.#inLabelOrder(arena, this.#holding(arena, postings, request)),
     );
@@ -55,16 +50,14 @@ export class HeadReader implements Queryable {
     return new HeadSeriesSet(request, found, this.#views, this.#source);
   }
 
-  openShared(shared: SharedSeries): SeriesSet {
-    const { arenas, addresses } = shared.payload as SharedHeadSeries;
+  /** Series that a set of this head shared in another thread. */
+  openShared({ arenas, addresses }: SharedHeadSeries, range: TimeRange): HeadSeriesSet {
     const found = Array.from(addresses, (address, i) => ({ arena: arenas[i] as number, address }));
-    return new HeadSeriesSet(shared, found, this.#views, this.#source);
+    return new HeadSeriesSet(range, found, this.#views, this.#source);
   }
 
-  async labelNames(
-    matcherSets: readonly (readonly Matcher[])[],
-    range: TimeRange,
-  ): Promise<string[]> {
+  /** As {@link Queryable.labelNames}. */
+  labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): string[] {
     const names = new Set<string>();
     if (matcherSets.length === 0) {
       // As for values: every name in use, without a look at each series.
@@ -80,11 +73,12 @@ export class HeadReader implements Queryable {
     return [...names].sort(compareUtf8);
   }
 
-  async labelValues(
+  /** As {@link Queryable.labelValues}. */
+  labelValues(
     name: string,
     matcherSets: readonly (readonly Matcher[])[],
     range: TimeRange,
-  ): Promise<string[]> {
+  ): string[] {
     const values = new Set<string>();
     if (matcherSets.length === 0) {
       for (const postings of this.#postings) {
@@ -98,6 +92,11 @@ export class HeadReader implements Queryable {
       });
     }
     return [...values].sort(compareUtf8);
+  }
+
+  /** Closes chunk files below a sequence number, which are needed no more. */
+  forget(sequence: number): void {
+    this.#source.forget(sequence);
   }
 
   /** Closes the chunk files. */

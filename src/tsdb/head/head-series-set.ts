@@ -1,7 +1,9 @@
 /** The series that a select on a head found: labels, and samples decoded when they are asked for. */
+import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { CorruptionError } from '../../lib/errors.ts';
 import type { Labels } from '../../model/labels.ts';
-import type { FloatColumns, SeriesSet, SharedSeries, TimeRange } from '../../storage/storage.ts';
+import type { TimeRange } from '../../storage/storage.ts';
+import type { ChunkSet } from '../index/chunk-set.ts';
 import type { ArenaView } from './arena.ts';
 import type { ChunkSource } from './chunk-source.ts';
 import { CHUNK_WORDS, SeriesSnapshot } from './series-snapshot.ts';
@@ -20,7 +22,7 @@ export interface SharedHeadSeries {
 }
 
 /** Series of one head in label order. */
-export class HeadSeriesSet implements SeriesSet {
+export class HeadSeriesSet implements ChunkSet {
   readonly #range: TimeRange;
   readonly #found: readonly FoundSeries[];
   readonly #views: readonly ArenaView[];
@@ -55,16 +57,10 @@ export class HeadSeriesSet implements SeriesSet {
     return this.#snapshot.sampleCount;
   }
 
-  load(): undefined {
-    return undefined;
-  }
-
-  readFloats(i: number, into: FloatColumns, dropStale: boolean): void {
+  appendFloats(i: number, scratch: XorScratch, dropStale: boolean): void {
     const { arena, address } = this.#series(i);
-    const { scratch } = this.#source;
     const snapshot = this.#snapshot;
     snapshot.take(this.#views[arena] as ArenaView, address, this.#range, true);
-    scratch.clear();
     for (let k = 0; k < snapshot.chunkCount; k++) {
       const at = k * CHUNK_WORDS;
       const file = snapshot.chunks[at] as number;
@@ -74,36 +70,20 @@ export class HeadSeriesSet implements SeriesSet {
       const sound =
         file === 0
           ? scratch.append(snapshot.bytes, offset, length, count, dropStale)
-          : this.#source.append(file, offset, length, count, dropStale);
+          : this.#source.append(scratch, { file, offset, length, count }, dropStale);
       if (!sound) {
         const where = file === 0 ? 'head memory' : this.#source.path(file);
         throw new CorruptionError('chunk is not a float (XOR) chunk of its count', where, offset);
       }
     }
-    scratch.clip(this.#range.mint, this.#range.maxt);
-    into.t = scratch.t;
-    into.v = scratch.v;
-    into.length = scratch.length;
   }
 
-  share(from: number, to: number): SharedSeries {
-    return this.#share(this.#found.slice(from, to));
-  }
-
-  sharePicked(indexes: readonly number[]): SharedSeries {
-    return this.#share(indexes.map((i) => this.#series(i)));
-  }
-
-  #share(part: readonly FoundSeries[]): SharedSeries {
-    const payload: SharedHeadSeries = {
+  share(indexes: readonly number[]): SharedHeadSeries {
+    const part = indexes.map((i) => this.#series(i));
+    return {
       arenas: Uint8Array.from(part, (series) => series.arena),
       addresses: Float64Array.from(part, (series) => series.address),
     };
-    return { count: part.length, mint: this.#range.mint, maxt: this.#range.maxt, payload };
-  }
-
-  close(): void {
-    // Everything was copied out of the arena when it was read: nothing is held.
   }
 
   #series(i: number): FoundSeries {

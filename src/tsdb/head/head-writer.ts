@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { loadKernel } from '../../kernels/load.ts';
 import type { IngestKernel } from '../../kernels/load.ts';
 import type { Logger } from '../../lib/log.ts';
+import { yieldToEventLoop } from '../../lib/yield.ts';
 import type { HeadChunkWriter } from '../chunks/head-chunk-writer.ts';
 import { SeriesRecordBuilder } from '../wal/records.ts';
 import type { WalWriter } from '../wal/wal-writer.ts';
@@ -19,6 +20,7 @@ import type { ArenaMemory } from './arena.ts';
 import { H, HEADER } from './arena-layout.ts';
 import { CutChunks } from './cut-chunks.ts';
 import { ingestTwin } from './ingest-twin.ts';
+import { Truncation } from './truncate.ts';
 
 /** Prometheus' target for a chunk. */
 const SAMPLES_PER_CHUNK = 120;
@@ -113,6 +115,27 @@ export class HeadWriter {
     for (const arena of this.arenas) arena.addCounts(counts);
     this.#commit(wal);
     return counts;
+  }
+
+  /** Refuses samples before a time (ms) from here on: blocks hold that range, or will. */
+  setMinValidTime(t: number): void {
+    for (const { arena } of this.arenas) {
+      if (t > arena.getI64(HEADER + H.minValidTime)) arena.setI64(HEADER + H.minValidTime, t);
+    }
+  }
+
+  /**
+   * Takes out what ends before a time, which a block holds now, in slices that let writes come in between; then
+   * deletes chunks_head/ files that nothing points to any more.
+   */
+  async truncate(maxt: number): Promise<void> {
+    // Chunks that wait for a file cannot be taken out: most of them get one now.
+    this.#chunks.write();
+    for (const ingest of this.arenas) {
+      const truncation = new Truncation(ingest, maxt);
+      while (truncation.step()) await yieldToEventLoop();
+    }
+    this.#chunks.truncate(maxt);
   }
 
   /** Takes the cut lists of all arenas; replay does so whenever one is full. */

@@ -4,7 +4,7 @@
  */
 import { writeUvarint, writeVarint } from '../../lib/varint.ts';
 import type { ArenaView } from './arena.ts';
-import { CUT_BYTES, H, META, META_BLOCK, S, STAGED_BYTES } from './arena-layout.ts';
+import { CUT_BYTES, H, META, META_BLOCK, S, STAGED_BYTES, metaClass } from './arena-layout.ts';
 import { putWord } from './ingest-twin-stage.ts';
 
 /** Buffer sizes by class. The last holds a full chunk, one more sample and a store's slack. */
@@ -64,7 +64,7 @@ export class TwinAppender {
     const capacity = block === 0 ? 0 : arena.get(block + META_BLOCK.capacity);
     if (block === 0 || arena.get(block + META_BLOCK.count) === capacity) {
       const more = Math.min(Math.max(capacity * 2, 1), META_BLOCK_MAX);
-      const fresh = this.alloc(h, META_BLOCK.header + more * META.bytes);
+      const fresh = this.#allocMetas(h, more);
       if (fresh === 0) return 0;
       arena.set(fresh + META_BLOCK.previous, block);
       arena.set(fresh + META_BLOCK.capacity, more);
@@ -76,6 +76,16 @@ export class TwinAppender {
     arena.set(block + META_BLOCK.count, n + 1);
     arena.set(series + S.metaCount, arena.get(series + S.metaCount) + 1);
     return block + META_BLOCK.header + n * META.bytes;
+  }
+
+  /** A block for so many metas: one given back, or a fresh one. */
+  #allocMetas(h: number, capacity: number): number {
+    const arena = this.#arena;
+    const list = h + H.freeMetas + metaClass(capacity) * 4;
+    const at = arena.get(list);
+    if (at === 0) return this.alloc(h, META_BLOCK.header + capacity * META.bytes);
+    arena.set(list, arena.get(at + META_BLOCK.previous));
+    return at;
   }
 
   /** Appends the staged samples; answers how many. Fewer than staged: the arena is full. */

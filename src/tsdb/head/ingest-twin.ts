@@ -82,6 +82,7 @@ function replay(parts: TwinParts, h: number, from: number, length: number): numb
     }
     const high = bigEndianWord(u8, pos - 8);
     const low = bigEndianWord(u8, pos - 4);
+    if (t < arena.getI64(h + H.minValidTime)) continue;
     const lastT = arena.getI64(series + S.lastT);
     if (t > lastT) {
       if (!appender.append(h, series, t, low, high)) return -1;

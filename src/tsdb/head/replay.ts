@@ -5,7 +5,7 @@
  * Replay only reads. It reports what it found: what must be repaired before the directory is written to, and what
  * this version cannot carry, for which the directory opens read-only.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CodedError, CorruptionError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -14,6 +14,7 @@ import { ENCODING_XOR, OUT_OF_ORDER_MASK } from '../chunks/head-chunk-format.ts'
 import { scanHeadChunkFile } from '../chunks/head-chunk-reader.ts';
 import type { HeadChunkEntry } from '../chunks/head-chunk-reader.ts';
 import { headChunkSequences } from '../chunks/head-chunk-writer.ts';
+import { newestCheckpoint } from '../wal/checkpoint.ts';
 import { RECORD, RECORD_NAMES, decodeSeriesRecord } from '../wal/records.ts';
 import { readSegment } from '../wal/wal-reader.ts';
 import type { WalDamage } from '../wal/wal-reader.ts';
@@ -34,6 +35,10 @@ export interface ReplayReport {
   readonly chunks: number;
   /** What this version cannot carry, with how often it occurs: any entry makes the directory read-only. */
   readonly unsupported: ReadonlyMap<string, number>;
+  /** How often each kind of record and each encoding of head chunks occurs. */
+  readonly contents: ReadonlyMap<string, number>;
+  /** The newest time in each chunks_head/ file, by sequence number. */
+  readonly chunkFiles: ReadonlyMap<number, number>;
   /** The torn end of the newest segment: to be cut off before the next segment is begun. */
   readonly tornEnd: { readonly file: string; readonly soundEnd: number } | undefined;
   /** WAL segments that are damaged before their end: to be rewritten before the next segment is begun. */
@@ -52,6 +57,8 @@ class Replay {
   readonly #directory: string;
   readonly #log: Logger;
   readonly #unsupported = new Map<string, number>();
+  readonly #contents = new Map<string, number>();
+  readonly #chunkFiles = new Map<number, number>();
   readonly #damagedSegments = new Set<number>();
   readonly #damagedChunkFiles: { sequence: number; soundEnd: number }[] = [];
   /** Entries of chunks_head/ by ref, with the file they are in. */
@@ -88,6 +95,8 @@ class Replay {
       samples,
       chunks: this.#chunkCount,
       unsupported: this.#unsupported,
+      contents: this.#contents,
+      chunkFiles: this.#chunkFiles,
       tornEnd: this.#tornEnd,
       damagedSegments: [...this.#damagedSegments],
       damagedChunkFiles: this.#damagedChunkFiles,
@@ -95,7 +104,7 @@ class Replay {
   }
 
   #found(what: string): void {
-    this.#unsupported.set(what, (this.#unsupported.get(what) ?? 0) + 1);
+    increment(this.#unsupported, what);
   }
 
   #readChunks(): void {
@@ -112,6 +121,9 @@ class Replay {
         // After a power failure the log may lack the series of a chunk. A new series must not get its ref, or the next
         // replay would give it the chunk. Larger refs are never given out.
         if (entry.ref <= REF_MAX) this.#head.reserveRef(entry.ref);
+        increment(this.#contents, `head chunks of encoding ${entry.encoding}`);
+        const newest = this.#chunkFiles.get(sequence) ?? -Infinity;
+        this.#chunkFiles.set(sequence, Math.max(newest, entry.maxt));
         const list = this.#chunks.get(entry.ref);
         const placed = { ...entry, file: sequence };
         if (list === undefined) this.#chunks.set(entry.ref, [placed]);
@@ -162,6 +174,7 @@ class Replay {
 
   #onRecord(record: Uint8Array, directory: string, index: number): void {
     const type = record[0] ?? 0;
+    increment(this.#contents, RECORD_NAMES[type] ?? `WAL records of type ${type}`);
     if (type === RECORD.series) this.#onSeriesRecord(record, `${directory}, segment ${index}`);
     else if (type === RECORD.samples)
       this.#onSamplesRecord(record, `${directory}, segment ${index}`);
@@ -210,6 +223,7 @@ class Replay {
       return;
     }
     const { arena } = owner;
+    if (chunk.maxt < arena.getI64(HEADER + H.minValidTime)) return;
     const lastT = arena.getI64(series + S.lastT);
     // A series that the log names by a second ref may have an open chunk already, which must stay the newest: its
     // samples come from the log, which has them all.
@@ -272,11 +286,6 @@ class Replay {
   }
 }
 
-/** The checkpoint with the highest segment number, if any. */
-function newestCheckpoint(directory: string): { name: string; index: number } | undefined {
-  const found = readdirSync(directory)
-    .map((name) => ({ name, match: /^checkpoint\.(\d{8,})$/.exec(name) }))
-    .filter((entry) => entry.match !== null)
-    .map(({ name, match }) => ({ name, index: Number(match?.[1]) }));
-  return found.sort((a, b) => b.index - a.index)[0];
+function increment(counts: Map<string, number>, what: string): void {
+  counts.set(what, (counts.get(what) ?? 0) + 1);
 }

@@ -82,6 +82,14 @@ export class WalWriter {
     if (lost !== undefined) throw lost;
   }
 
+  /**
+   * Ends the open segment, durably, and begins the next one: segments that blocks stand for can then be let go.
+   * @throws CodedError unavailable when the disk refuses a new one; the next {@link log} tries again.
+   */
+  roll(): void {
+    if (this.#offset > 0) this.#roll();
+  }
+
   /** Fsyncs the open segment; one whose fsync fails is left behind for a new one. */
   #syncSegment(): void {
     if (!this.#dirty) return;

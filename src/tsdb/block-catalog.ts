@@ -1,0 +1,157 @@
+/**
+ * The blocks of a TSDB as their owner knows them: takes listings of the directory in, and publishes what readers are
+ * to see (block-table.ts). Lives in the thread that decides, usually the main one; touches no file.
+ */
+import { ulidTime } from '../model/ulid.ts';
+import type { BlockHandle } from './block/block-handle.ts';
+import type { BlockListing, BrokenBlock, ListedBlock } from './block/list-blocks.ts';
+import { EMPTY_TABLE, publishTable } from './block-table.ts';
+import type { QuarantinedBlock, TableContent } from './block-table.ts';
+
+/** Page cache numbers of heads are below it, those of blocks above. */
+const FIRST_BLOCK_FILE = 2 ** 30;
+
+/** Gives page cache numbers to the files of blocks; one for all TSDBs that share a page cache. */
+export class FileNumbers {
+  #next = FIRST_BLOCK_FILE;
+
+  /** Takes `count` numbers in a row that nobody had; answers the first. */
+  take(count: number): number {
+    const first = this.#next;
+    this.#next += count;
+    // limit: a billion files in the life of a process; a block takes two.
+    if (this.#next > 2 ** 31 - 1) throw new Error('BUG: page cache numbers are used up');
+    return first;
+  }
+}
+
+/** What a listing changed. */
+export interface CatalogChange {
+  readonly added: readonly ListedBlock[];
+  readonly gone: readonly ListedBlock[];
+  readonly broken: readonly BrokenBlock[];
+}
+
+/** The catalog of one TSDB. */
+export class BlockCatalog {
+  readonly #table: SharedArrayBuffer;
+  readonly #numbers: FileNumbers;
+  readonly #blocks = new Map<string, ListedBlock>();
+  readonly #handles = new Map<string, BlockHandle>();
+  readonly #broken = new Map<string, BrokenBlock>();
+  #content: TableContent = EMPTY_TABLE;
+
+  constructor(table: SharedArrayBuffer, numbers: FileNumbers) {
+    this.#table = table;
+    this.#numbers = numbers;
+  }
+
+  /** The blocks that are queried, oldest first. */
+  get blocks(): readonly ListedBlock[] {
+    return [...this.#blocks.values()].sort(byTime);
+  }
+
+  /** Blocks that cannot be read. */
+  get broken(): readonly BrokenBlock[] {
+    return [...this.#broken.values()];
+  }
+
+  /** Head samples before it (ms) come from blocks; -Infinity when there are none. */
+  get headMint(): number {
+    return this.#content.headMint ?? -Infinity;
+  }
+
+  /**
+   * Takes a listing in and publishes it. Blocks that went are not waited for: whoever deleted them under a running
+   * process has done so. Parents of a block beside it are left out: it holds what they do (a compaction that ended
+   * before it could delete them).
+   */
+  take(listing: BlockListing): CatalogChange {
+    const parents = new Set(
+      listing.blocks.flatMap(({ meta }) => (meta.compaction.parents ?? []).map(({ ulid }) => ulid)),
+    );
+    const wanted = new Map(
+      listing.blocks
+        .filter(({ meta }) => !parents.has(meta.ulid))
+        .map((block) => [block.meta.ulid, block]),
+    );
+    const gone = this.blocks.filter(({ meta }) => !wanted.has(meta.ulid));
+    for (const { meta } of gone) this.#forget(meta.ulid);
+    const added = [...wanted.values()].filter(({ meta }) => !this.#blocks.has(meta.ulid));
+    for (const block of added) this.#insert(block);
+    const broken = listing.broken.filter(({ ulid }) => !this.#broken.has(ulid));
+    this.#broken.clear();
+    for (const block of listing.broken) this.#broken.set(block.ulid, block);
+    this.#publish({});
+    return { added, gone, broken };
+  }
+
+  /** Publishes a block that was cut from the head, together with the end of the head's part that it holds. */
+  addCut(block: ListedBlock | undefined, headMint: number): void {
+    if (block !== undefined) this.#insert(block);
+    this.#publish({ headMint: Math.max(headMint, this.headMint) });
+  }
+
+  /** The head begins here from the start: what its log holds before is in blocks. */
+  setHeadMint(headMint: number): void {
+    this.#publish({ headMint });
+  }
+
+  /** Head samples before `t` are about to go: queries that began before must have ended. */
+  truncating(t: number): void {
+    this.#publish({ truncated: t });
+  }
+
+  /** They are gone, and so are chunks_head/ files below a number. */
+  truncated(headFirstFile: number): void {
+    this.#publish({ headFirstFile });
+  }
+
+  /** Hides blocks from new queries; those that run go on reading them. */
+  retire(ulids: readonly string[]): void {
+    for (const ulid of ulids) this.#forget(ulid);
+    this.#publish({ retiring: ulids });
+  }
+
+  /** No query reads the blocks that were retired any more. */
+  retired(): void {
+    this.#publish({ retiring: [] });
+  }
+
+  #insert(block: ListedBlock): void {
+    const { ulid, minTime, maxTime } = block.meta;
+    const { directory, segments } = block;
+    const firstFile = this.#numbers.take(segments + 1);
+    this.#blocks.set(ulid, block);
+    this.#handles.set(ulid, { ulid, directory, mint: minTime, maxt: maxTime, firstFile, segments });
+  }
+
+  #forget(ulid: string): void {
+    this.#blocks.delete(ulid);
+    this.#handles.delete(ulid);
+  }
+
+  #publish(change: Partial<TableContent>): void {
+    this.#content = {
+      ...this.#content,
+      ...change,
+      blocks: [...this.#handles.values()].sort((a, b) => a.mint - b.mint || a.maxt - b.maxt),
+      quarantined: [...this.#broken.values()].map(quarantine),
+    };
+    publishTable(this.#table, this.#content);
+  }
+}
+
+function byTime(a: ListedBlock, b: ListedBlock): number {
+  return a.meta.minTime - b.meta.minTime || a.meta.maxTime - b.meta.maxTime;
+}
+
+/** Where a block's samples are missing: without a meta.json, anywhere before it was made. */
+function quarantine({ ulid, reason, meta }: BrokenBlock): QuarantinedBlock {
+  return {
+    ulid,
+    reason,
+    mint: meta?.minTime ?? -Number.MAX_SAFE_INTEGER,
+    maxt: meta?.maxTime ?? ulidTime(ulid),
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * What a TSDB does on its own: cuts blocks from the head, notices blocks that came or went, lets blocks go that are
+ * beyond retention. Here are the order of steps and the decisions; the work is done by {@link MaintenanceWork}, in
+ * other threads or in this one.
+ *
+ * Every step can be the last one of the process: a block that was written is found by the next start, and the head
+ * leaves out what blocks hold; a log that was not truncated is replayed once more; a block that was to go is listed
+ * again.
+ */
+import type { Clock } from '../lib/clock.ts';
+import { errorText } from '../lib/errors.ts';
+import type { Logger } from '../lib/log.ts';
+import { compareUtf8 } from '../lib/utf8.ts';
+import { newUlid } from '../model/ulid.ts';
+import type { BlockListing, ListedBlock } from './block/list-blocks.ts';
+import type { BlockCatalog } from './block-catalog.ts';
+import type { CutRange } from './compact/cut-block.ts';
+import type { PlannedCut } from './db.ts';
+import type { MaintenanceMetrics } from './maintenance-metrics.ts';
+import { beyondRetention } from './retention.ts';
+import type { RetentionLimits } from './retention.ts';
+import type { CheckpointReport } from './wal/checkpoint.ts';
+
+/** The work of maintenance. Each call is made after the one before it has ended. */
+export interface MaintenanceWork {
+  /** {@link Db.planCut}. */
+  planCut(): Promise<PlannedCut | undefined>;
+  /** Writes a block with a range of the head; undefined when the range is empty. */
+  cut(range: CutRange, ulid: string): Promise<ListedBlock | undefined>;
+  /** {@link Db.truncateHead}. */
+  truncateHead(maxt: number): Promise<number>;
+  /** {@link makeCheckpoint}. */
+  checkpoint(mint: number, segment: number): Promise<CheckpointReport | undefined>;
+  /** Names in the data directory: what tells whether a listing is worth its cost. */
+  names(): Promise<readonly string[]>;
+  /** The blocks in the data directory. */
+  list(): Promise<BlockListing>;
+  /** Bytes of the log and of head chunks. */
+  headBytes(): Promise<number>;
+  /** Deletes a block from the data directory. */
+  remove(block: ListedBlock): Promise<void>;
+  /** Resolves when every query that began before has ended. */
+  drain(): Promise<void>;
+}
+
+/** What retention may do. */
+export interface RetentionPolicy extends RetentionLimits {
+  /** Whether a block may be removed as far as others are concerned: it is verified elsewhere, or has not to be. */
+  readonly isSafe: (block: ListedBlock) => Promise<boolean>;
+}
+
+/** What maintenance is made of. */
+export interface MaintenanceOptions {
+  readonly catalog: BlockCatalog;
+  readonly work: MaintenanceWork;
+  readonly retention: RetentionPolicy;
+  readonly metrics: MaintenanceMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Maintains one TSDB. One run at a time. */
+export class TsdbMaintenance {
+  readonly #options: MaintenanceOptions;
+  /** Names in the directory at the last listing; opening has made the first. */
+  #names: string | undefined;
+  /** Blocks that were said to stay beyond retention. */
+  readonly #kept = new Set<string>();
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options;
+  }
+
+  /** One round of everything. Never rejects: what fails is logged, counted and tried again in the next round. */
+  async run(): Promise<void> {
+    const { metrics } = this.#options;
+    await this.#attempt('reload blocks', () => this.#reload(), metrics.reloadsFailed);
+    await this.#attempt('cut block', () => this.#cutAll(), metrics.compactionsFailed);
+    await this.#attempt('apply retention', () => this.#retain(), metrics.retentionsFailed);
+    metrics.show(this.#options.catalog);
+  }
+
+  async #attempt(
+    what: string,
+    step: () => Promise<void>,
+    failed: { inc: () => void },
+  ): Promise<void> {
+    try {
+      await step();
+    } catch (thrown) {
+      failed.inc();
+      this.#options.log.error(`${what} failed, it is tried again`, { err: errorText(thrown) });
+    }
+  }
+
+  /** Lists the directory when its names have changed, or a block in it could not be read. */
+  async #reload(): Promise<void> {
+    const { catalog, work, metrics, log } = this.#options;
+    const names = [...(await work.names())].sort(compareUtf8).join('\n');
+    this.#names ??= names;
+    if (names === this.#names && catalog.broken.length === 0) return;
+    metrics.reloads.inc();
+    const { added, gone, broken } = catalog.take(await work.list());
+    this.#names = names;
+    for (const { meta } of added) log.info('block found', describe(meta));
+    for (const { meta } of gone) log.info('block is gone', describe(meta));
+    for (const { ulid, reason } of broken) {
+      log.error('block cannot be read, answers over its time are partial', { ulid, err: reason });
+    }
+  }
+
+  async #cutAll(): Promise<void> {
+    const { catalog, work, metrics } = this.#options;
+    for (;;) {
+      const plan = await work.planCut();
+      if (plan === undefined) return;
+      // A round that failed behind this point has left the block, but not the head's truncation.
+      if (plan.maxt > catalog.headMint) await this.#cut(plan);
+      await work.drain();
+      catalog.truncating(plan.maxt);
+      catalog.truncated(await work.truncateHead(plan.maxt));
+      metrics.headTruncations.inc();
+      await this.#checkpoint(plan);
+    }
+  }
+
+  async #cut(plan: PlannedCut): Promise<void> {
+    const { catalog, work, metrics, clock, log } = this.#options;
+    const begun = clock.monotonic();
+    metrics.compactionsTriggered.inc();
+    const block = await work.cut(plan, newUlid(clock.now()));
+    catalog.addCut(block, plan.maxt);
+    if (block === undefined) return;
+    const seconds = (clock.monotonic() - begun) / 1000;
+    metrics.compactions.inc();
+    metrics.compactionSeconds.observe(seconds);
+    log.info('block cut from the head', {
+      ...describe(block.meta),
+      bytes: block.bytes,
+      duration: `${seconds.toFixed(3)}s`,
+    });
+  }
+
+  /** A log that stays long costs space and time at the next start, nothing else. */
+  async #checkpoint({ maxt, segment }: PlannedCut): Promise<void> {
+    const { work, metrics, log } = this.#options;
+    try {
+      const report = await work.checkpoint(maxt, segment);
+      if (report === undefined) return;
+      metrics.checkpoints.inc();
+      log.info('WAL checkpoint made', {
+        up_to_segment: report.segment,
+        samples_kept: report.samplesKept,
+        samples_dropped: report.samplesDropped,
+      });
+    } catch (thrown) {
+      metrics.checkpointsFailed.inc();
+      log.error('WAL checkpoint failed, the log stays as it is', { err: errorText(thrown) });
+    }
+  }
+
+  async #retain(): Promise<void> {
+    const { catalog, work, retention, metrics } = this.#options;
+    if (retention.timeMs <= 0 && retention.bytes <= 0) return;
+    const byUlid = new Map(catalog.blocks.map((block) => [block.meta.ulid, block]));
+    const candidates = catalog.blocks.map(({ meta, bytes }) => ({
+      ulid: meta.ulid,
+      mint: meta.minTime,
+      maxt: meta.maxTime,
+      bytes,
+    }));
+    const otherBytes = retention.bytes > 0 ? await work.headBytes() : 0;
+    for (const { ulid, limit } of beyondRetention(candidates, retention, otherBytes)) {
+      const block = byUlid.get(ulid) as ListedBlock;
+      if (await this.#mayGo(block, limit)) {
+        await this.#remove(block, limit);
+        (limit === 'time' ? metrics.timeRetentions : metrics.sizeRetentions).inc();
+      }
+    }
+  }
+
+  async #mayGo({ meta, ...block }: ListedBlock, limit: string): Promise<boolean> {
+    if (await this.#options.retention.isSafe({ meta, ...block })) return true;
+    if (!this.#kept.has(meta.ulid)) {
+      this.#kept.add(meta.ulid);
+      this.#options.log.warn('block is beyond retention and stays: it is not verified elsewhere', {
+        ...describe(meta),
+        retention: limit,
+      });
+    }
+    return false;
+  }
+
+  async #remove(block: ListedBlock, limit: string): Promise<void> {
+    const { catalog, work, log } = this.#options;
+    const { ulid } = block.meta;
+    catalog.retire([ulid]);
+    await work.drain();
+    catalog.retired();
+    await work.remove(block);
+    this.#kept.delete(ulid);
+    log.info('block removed', { ...describe(block.meta), retention: limit });
+  }
+}
+
+function describe(meta: ListedBlock['meta']): Record<string, string | number> {
+  return { ulid: meta.ulid, mint: meta.minTime, maxt: meta.maxTime, level: meta.compaction.level };
+}

@@ -1,0 +1,166 @@
+/**
+ * A TSDB, the reading half: blocks and head as one storage, for one thread (compute worker or test).
+ *
+ * Each select looks at the table of blocks first (block-table.ts): samples before the table's headMint come from
+ * blocks, the others from the head.
+ */
+import { XorScratch } from '../chunkenc/xor-scratch.ts';
+import { compareUtf8 } from '../lib/utf8.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type {
+  Queryable,
+  SelectRequest,
+  SeriesSet,
+  SharedSeries,
+  Texts,
+  TimeRange,
+} from '../storage/storage.ts';
+import type { BlockHandle } from './block/block-handle.ts';
+import { BlockReader } from './block/block-reader.ts';
+import { TableView } from './block-table.ts';
+import { ChunkSeriesSet, mergeByLabels } from './chunk-series-set.ts';
+import type { SetReading, SetSource, SharedParts } from './chunk-series-set.ts';
+import type { PageCache } from './chunks/page-cache.ts';
+import type { HeadHandle } from './head/chunk-source.ts';
+import { HeadReader } from './head/head-reader.ts';
+import type { SharedHeadSeries } from './head/head-series-set.ts';
+import { LabelStore } from './index/label-store.ts';
+
+/** What a thread needs to read a TSDB: plain data and shared memories, so it can be posted to workers. */
+export interface TsdbHandle {
+  readonly head: HeadHandle;
+  /** See block-table.ts. */
+  readonly table: SharedArrayBuffer;
+}
+
+/** What another thread opens a part of a set by: a block, or the head with the time it is read from. */
+type SourceKey = { readonly block: BlockHandle } | { readonly headMint: number };
+
+/** One thread's access to a TSDB. */
+export class TsdbReader implements Queryable {
+  readonly #table: TableView;
+  readonly #cache: PageCache;
+  readonly #head: HeadReader;
+  readonly #labels: LabelStore;
+  readonly #blocks = new Map<string, BlockReader>();
+  readonly #scratch = new XorScratch();
+  #seen: unknown;
+
+  /** `labels` may be shared by all TSDBs of the thread. */
+  constructor(handle: TsdbHandle, cache: PageCache, labels = new LabelStore()) {
+    this.#table = new TableView(handle.table);
+    this.#cache = cache;
+    this.#labels = labels;
+    this.#head = new HeadReader(handle.head, cache);
+  }
+
+  async select(request: SelectRequest): Promise<SeriesSet> {
+    const { blocks, headMint } = this.#current();
+    const sources: SetSource<SourceKey>[] = [];
+    for (const block of blocks) {
+      if (block.maxt <= request.mint || block.mint > request.maxt) continue;
+      const set = this.#block(block).select(request);
+      if (set.count > 0) sources.push({ key: { block }, set });
+    }
+    const mint = Math.max(request.mint, headMint);
+    if (mint <= request.maxt) {
+      const set = this.#head.select({ ...request, mint });
+      if (set.count > 0) sources.push({ key: { headMint }, set });
+    }
+    const parts = mergeByLabels(sources.map(({ set }) => set));
+    return new ChunkSeriesSet(request, sources, parts, this.#reading(sources, request));
+  }
+
+  openShared(shared: SharedSeries): SeriesSet {
+    const { sources, parts } = shared.payload as SharedParts<SourceKey>;
+    const opened = sources.map(({ key, payload }) => ({
+      key,
+      set: this.#open(key, payload, shared),
+    }));
+    return new ChunkSeriesSet(shared, opened, parts, this.#reading(opened, shared));
+  }
+
+  async labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): Promise<Texts> {
+    return this.#union(range, (source, part) => source.labelNames(matcherSets, part));
+  }
+
+  async labelValues(
+    name: string,
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): Promise<Texts> {
+    return this.#union(range, (source, part) => source.labelValues(name, matcherSets, part));
+  }
+
+  /** Closes every file. */
+  close(): void {
+    this.#head.close();
+    for (const reader of this.#blocks.values()) reader.close();
+    this.#blocks.clear();
+  }
+
+  /** What sources that a range reaches say, each text once, sorted. */
+  #union(
+    range: TimeRange,
+    ask: (source: HeadReader | BlockReader, part: TimeRange) => string[],
+  ): Texts {
+    const { blocks, headMint } = this.#current();
+    const found = new Set<string>();
+    const add = (texts: string[]): void => {
+      for (const text of texts) found.add(text);
+    };
+    for (const block of blocks) {
+      if (block.maxt > range.mint && block.mint <= range.maxt) add(ask(this.#block(block), range));
+    }
+    const mint = Math.max(range.mint, headMint);
+    if (mint <= range.maxt) add(ask(this.#head, { mint, maxt: range.maxt }));
+    return { texts: [...found].sort(compareUtf8), warnings: this.#missing(range) };
+  }
+
+  /** The table's content; closes what nobody needs any more when it has changed. */
+  #current(): { blocks: readonly BlockHandle[]; headMint: number } {
+    const { content } = this.#table;
+    if (content !== this.#seen) {
+      this.#seen = content;
+      this.#head.forget(content.headFirstFile);
+      const wanted = new Set([...content.blocks.map(({ ulid }) => ulid), ...content.retiring]);
+      for (const [ulid, reader] of this.#blocks) {
+        if (wanted.has(ulid)) continue;
+        reader.close();
+        this.#blocks.delete(ulid);
+      }
+    }
+    return { blocks: content.blocks, headMint: content.headMint ?? -Infinity };
+  }
+
+  #block(handle: BlockHandle): BlockReader {
+    let reader = this.#blocks.get(handle.ulid);
+    if (reader === undefined) {
+      reader = new BlockReader(handle, this.#cache, this.#labels);
+      this.#blocks.set(handle.ulid, reader);
+    }
+    return reader;
+  }
+
+  #open(key: SourceKey, payload: unknown, range: TimeRange): SetSource<SourceKey>['set'] {
+    if ('block' in key) return this.#block(key.block).openShared(payload, range);
+    const mint = Math.max(range.mint, key.headMint);
+    return this.#head.openShared(payload as SharedHeadSeries, { mint, maxt: range.maxt });
+  }
+
+  /** Says which blocks should be in an answer and cannot be read. */
+  #missing({ mint, maxt }: TimeRange): string[] {
+    return this.#table.content.quarantined
+      .filter((block) => block.maxt > mint && block.mint <= maxt)
+      .map(({ ulid, reason }) => `the samples of block ${ulid} are missing: ${reason}`);
+  }
+
+  #reading(sources: readonly SetSource<SourceKey>[], range: TimeRange): SetReading {
+    const head = sources.find(({ key }) => 'headMint' in key)?.key;
+    const stale =
+      head === undefined || !('headMint' in head)
+        ? () => false
+        : () => this.#table.truncated(head.headMint);
+    return { scratch: this.#scratch, stale, warnings: this.#missing(range) };
+  }
+}
