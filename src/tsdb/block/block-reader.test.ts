@@ -293,7 +293,7 @@ test('block reader: samples of chunks that overlap come in the order of time', (
   reader.close();
 });
 
-test('block reader: chunks of other encodings are passed over, and counted', () => {
+test('block reader: histograms are passed over, and counted; floats that cannot be read are an error', () => {
   using directory = temporaryDirectory();
   const floats = xorChunk([[50, 5]]);
   const other = (encoding: number, t: number) => ({
@@ -304,7 +304,8 @@ test('block reader: chunks of other encodings are passed over, and counted', () 
     data: new Uint8Array([0, 3, 1, 2]),
   });
   const handle = buildBlock(directory.path, [
-    { labels: { __name__: 'm' }, chunks: [other(2, 1), other(4, 2), floats, other(2, 60)] },
+    { labels: { __name__: 'm' }, chunks: [other(2, 1), other(3, 2), floats, other(2, 60)] },
+    { labels: { __name__: 'n' }, chunks: [floats, other(4, 60)] },
   ]);
   const reader = openReader(handle);
   const set = reader.select({ matchers: [], ...EVER });
@@ -314,8 +315,12 @@ test('block reader: chunks of other encodings are passed over, and counted', () 
     [...reader.skippedChunks],
     [
       [2, 2],
-      [4, 1],
+      [3, 1],
     ],
+  );
+  throws(
+    () => samplesOf(set, 1),
+    /^CodedError: chunks of encoding 4 are not implemented yet \(.*000001, offset \d+\)$/,
   );
   reader.close();
 });
