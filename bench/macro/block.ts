@@ -16,7 +16,6 @@ import { Labels, compareLabels } from '../../src/model/labels.ts';
 import { newUlid } from '../../src/model/ulid.ts';
 import type { BlockChunk } from '../../src/tsdb/block/block-writer.ts';
 import { BlockWriter } from '../../src/tsdb/block/block-writer.ts';
-import { PageCache } from '../../src/tsdb/chunks/page-cache.ts';
 import { cutBlock } from '../../src/tsdb/compact/cut-block.ts';
 import { Db } from '../../src/tsdb/db.ts';
 import { createArenaMemory } from '../../src/tsdb/head/arena.ts';
@@ -96,12 +95,11 @@ async function benchCut(series: number): Promise<Record<string, unknown>> {
   using directory = temporaryDirectory();
   const { db, memories } = await filledHead(directory.path, series);
   const head = { number: 0, memories, chunksDirectory: join(directory.path, 'chunks_head') };
-  const cache = new PageCache(PageCache.allocate(256 << 20));
   const range = { mint: BLOCKS_START_MS - 5, maxt: BLOCKS_START_MS + RANGE_MS };
   const ulid = newUlid(BLOCKS_START_MS);
   const before = forgetPeak();
   const begun = performance.now();
-  const block = cutBlock(head, cache, range, {
+  const block = cutBlock(head, range, {
     directory: directory.path,
     ulid,
     files: systemFiles,
@@ -134,10 +132,9 @@ async function compareSizes(): Promise<Record<string, unknown>> {
   const ours = join(directory.path, 'ours');
   const { db, memories } = await filledHead(ours, COMPARED_SERIES);
   const head = { number: 0, memories, chunksDirectory: join(ours, 'chunks_head') };
-  const cache = new PageCache(PageCache.allocate(64 << 20));
   const range = { mint: BLOCKS_START_MS - 5, maxt: BLOCKS_START_MS + RANGE_MS };
   const ulid = newUlid(BLOCKS_START_MS);
-  const block = cutBlock(head, cache, range, { directory: ours, ulid, files: systemFiles });
+  const block = cutBlock(head, range, { directory: ours, ulid, files: systemFiles });
   db.close();
   return {
     compared_series: COMPARED_SERIES,

@@ -9,6 +9,6 @@ import { serveTasks } from '../ops/worker-runtime.ts';
 serveTasks((init, log) => {
   const { query } = init.data as AllWorkerData;
   if (init.name === INGEST_WORKER) return ingestTasks(log);
-  if (init.name === MAINTENANCE_WORKER) return blockTasks(query.pageCache, log);
+  if (init.name === MAINTENANCE_WORKER) return blockTasks(log);
   return queryTasks(query);
 });

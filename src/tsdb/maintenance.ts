@@ -8,7 +8,7 @@
  * again.
  */
 import type { Clock } from '../lib/clock.ts';
-import { errorText } from '../lib/errors.ts';
+import { errorCode, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { compareUtf8 } from '../lib/utf8.ts';
 import { newUlid } from '../model/ulid.ts';
@@ -88,6 +88,8 @@ export class TsdbMaintenance {
     try {
       await step();
     } catch (thrown) {
+      // The process ends: the next one takes up what is left.
+      if (errorCode(thrown) === 'canceled') return;
       failed.inc();
       this.#options.log.error(`${what} failed, it is tried again`, { err: errorText(thrown) });
     }
@@ -154,6 +156,7 @@ export class TsdbMaintenance {
         samples_dropped: report.samplesDropped,
       });
     } catch (thrown) {
+      if (errorCode(thrown) === 'canceled') throw thrown;
       metrics.checkpointsFailed.inc();
       log.error('WAL checkpoint failed, the log stays as it is', { err: errorText(thrown) });
     }

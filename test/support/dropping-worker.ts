@@ -1,4 +1,5 @@
 /** What worker threads of the crash tests run: as src/cmd/worker.ts, over files that forget what was not fsynced. */
+import { MAINTENANCE_WORKER, blockTasks } from '../../src/components/all/block-tasks.ts';
 import { INGEST_WORKER } from '../../src/components/all/ingest-client.ts';
 import { ingestTasks } from '../../src/components/all/ingest-tasks.ts';
 import { queryTasks } from '../../src/components/all/query-tasks.ts';
@@ -8,6 +9,7 @@ import { serveTasks } from '../../src/ops/worker-runtime.ts';
 import { DroppingFiles } from './dropping-files.ts';
 
 serveTasks((init, log) => {
+  if (init.name === MAINTENANCE_WORKER) return blockTasks(log);
   if (init.name !== INGEST_WORKER) return queryTasks((init.data as AllWorkerData).query);
   const random = new Random(Number(process.env['DROPPING_SEED'] ?? 0));
   const writeBack = Number(process.env['DROPPING_WRITE_BACK'] ?? 0);

@@ -60,7 +60,7 @@ export class MaintainedTsdb {
     this.reader = new TsdbReader({ head, table }, cache);
     const work: MaintenanceWork = {
       planCut: async () => this.db.planCut(),
-      cut: async (range, ulid) => cutBlock(head, cache, range, { directory, ulid, files }),
+      cut: async (range, ulid) => cutBlock(head, range, { directory, ulid, files }),
       truncateHead: (maxt) => this.db.truncateHead(maxt),
       checkpoint: async (mint, segment) =>
         makeCheckpoint({

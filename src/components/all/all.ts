@@ -265,7 +265,14 @@ class AllProcess {
       for (const db of this.#dbs) await db.maintain();
       this.#shipping.nudge();
     });
-    return { name: 'maintenance', start: () => rounds.start(), stop: () => rounds.stop() };
+    return {
+      name: 'maintenance',
+      start: () => rounds.start(),
+      stop: () => {
+        this.#blocks.end();
+        return rounds.stop();
+      },
+    };
   }
 
   #remoteWrite(): Actor {

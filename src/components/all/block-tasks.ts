@@ -8,11 +8,10 @@ import type { IndexStats } from '../../bucket/meta.ts';
 import { systemFiles } from '../../lib/file-layer.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
-import type { Task } from '../../ops/worker-runtime.ts';
+import type { Task, TaskContext } from '../../ops/worker-runtime.ts';
 import { indexStats } from '../../tsdb/block/block-index-stats.ts';
-import { directoryBytes, listBlocks } from '../../tsdb/block/list-blocks.ts';
+import { DELETION_SUFFIX, directoryBytes, listBlocks } from '../../tsdb/block/list-blocks.ts';
 import type { BlockListing, ListedBlock } from '../../tsdb/block/list-blocks.ts';
-import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { cutBlock } from '../../tsdb/compact/cut-block.ts';
 import type { CutRange } from '../../tsdb/compact/cut-block.ts';
 import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
@@ -49,16 +48,13 @@ export interface BlockAnswers {
 }
 
 /** The tasks; `files` is the layer under everything that must be durable. */
-export function blockTasks(
-  pageCache: SharedArrayBuffer,
-  log: Logger,
-  files: FileLayer = systemFiles,
-): Record<string, Task> {
-  const cache = new PageCache(pageCache);
+export function blockTasks(log: Logger, files: FileLayer = systemFiles): Record<string, Task> {
   return {
     'blocks.list': (directory: string): BlockListing => listBlocks(directory),
-    'blocks.cut': ({ directory, head, range, ulid }: CutRequest): ListedBlock | undefined =>
-      cutBlock(head, cache, range, { directory, ulid, files }),
+    'blocks.cut': (request: CutRequest, { signal }: TaskContext): ListedBlock | undefined => {
+      const { directory, head, range, ulid } = request;
+      return cutBlock(head, range, { directory, ulid, files, signal });
+    },
     'blocks.checkpoint': (request: CheckpointRequest): CheckpointReport | undefined => {
       const directory = join(request.directory, 'wal');
       const { mint, segment } = request;
@@ -66,7 +62,7 @@ export function blockTasks(
     },
     'blocks.remove': (block: string): null => {
       // compat: under this name Prometheus, too, finishes a removal that was cut off.
-      const leaving = `${block}.tmp-for-deletion`;
+      const leaving = `${block}${DELETION_SUFFIX}`;
       files.rename(block, leaving);
       files.remove(leaving);
       return null;

@@ -1,5 +1,6 @@
 /** The main thread's end of maintenance: one TSDB's steps, carried out by the ingest and the maintenance worker. */
 import { readdir } from 'node:fs/promises';
+import { orAbort, throwIfAborted } from '../../lib/abort.ts';
 import type { ComputePool } from '../../ops/compute-pool.ts';
 import type { ListedBlock } from '../../tsdb/block/list-blocks.ts';
 import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
@@ -22,20 +23,36 @@ export interface WorkOptions {
 /** Calls the maintenance worker's tasks. */
 export class BlockClient {
   readonly #pool: ComputePool;
+  readonly #ending = new AbortController();
   #started = false;
 
   constructor(pool: ComputePool) {
     this.#pool = pool;
   }
 
-  /** Runs a task; the worker is started by the first one, and anew when it has died. */
+  /** Fires when the process ends: nobody should wait any more. */
+  get signal(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  /** Ends what is under way, without a trace of it, and refuses more. */
+  end(): void {
+    this.#ending.abort();
+  }
+
+  /**
+   * Runs a task; the worker is started by the first one, and anew when it has died.
+   * @throws CodedError as the task throws it; canceled after the end.
+   */
   async run<T extends keyof BlockAnswers>(task: T, payload: unknown): Promise<BlockAnswers[T]> {
+    throwIfAborted(this.signal);
     if (!this.#started) {
       this.#started = true;
       // What dies with it is under a temporary name; the task that ran fails and is tried again.
       this.#pool.dedicate(MAINTENANCE_WORKER, () => (this.#started = false));
     }
-    const value = await this.#pool.run(task, payload, { worker: MAINTENANCE_WORKER });
+    const options = { worker: MAINTENANCE_WORKER, signal: this.signal };
+    const value = await this.#pool.run(task, payload, options);
     return value as BlockAnswers[T];
   }
 }
@@ -60,6 +77,6 @@ export function maintenanceWork(options: WorkOptions): MaintenanceWork {
     remove: async (block: ListedBlock) => {
       await blocks.run('blocks.remove', block.directory);
     },
-    drain,
+    drain: () => orAbort(drain(), blocks.signal),
   };
 }

@@ -8,7 +8,6 @@ import type { FileLayer } from '../../lib/file-layer.ts';
 import { BlockWriter } from '../block/block-writer.ts';
 import { inspectBlock } from '../block/list-blocks.ts';
 import type { ListedBlock } from '../block/list-blocks.ts';
-import type { PageCache } from '../chunks/page-cache.ts';
 import type { HeadHandle } from '../head/chunk-source.ts';
 import { HeadRange } from '../head/head-range.ts';
 
@@ -24,21 +23,22 @@ export interface CutOptions {
   readonly directory: string;
   readonly ulid: string;
   readonly files: FileLayer;
+  /** Asked at each series; a signal whose `aborted` can be polled ends a cut in the middle. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Writes a block with the head's samples of a range and looks at what became of it; undefined when there are none. The
  * head is as before.
- * @throws CodedError unavailable when the disk refuses, CorruptionError when a chunk's bytes are damaged; nothing of the
- * block is left then.
+ * @throws CodedError unavailable when the disk refuses, CorruptionError when a chunk's bytes are damaged, what the signal
+ * throws; nothing of the block is left then.
  */
 export function cutBlock(
   head: HeadHandle,
-  cache: PageCache,
   range: CutRange,
-  { directory, ulid, files }: CutOptions,
+  { directory, ulid, files, signal }: CutOptions,
 ): ListedBlock | undefined {
-  const series = new HeadRange(head, cache, { mint: range.mint, maxt: range.maxt - 1 });
+  const series = new HeadRange(head, { mint: range.mint, maxt: range.maxt - 1 });
   let writer: BlockWriter | undefined;
   try {
     if (series.count === 0) return undefined;
@@ -46,6 +46,7 @@ export function cutBlock(
     writer.symbols(series.symbols());
     let chunkCount = 0;
     for (let n = 0; n < series.count; n++) {
+      signal?.throwIfAborted();
       const chunks = series.chunks(n);
       if (chunks.length === 0) continue;
       chunkCount += chunks.length;

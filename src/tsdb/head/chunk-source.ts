@@ -1,5 +1,5 @@
 /** Where the bytes of a head's cut chunks come from: chunks_head/ files, through the page cache, into the decoder. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { SOURCE_BYTES_MAX } from '../../chunkenc/xor-scratch.ts';
 import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
@@ -27,15 +27,19 @@ export interface ChunkPlace {
   readonly count: number;
 }
 
-/** Reads chunk bytes from files through the page cache. */
-export class ChunkSource implements PagedFiles {
+/** The chunks_head/ files of a head, opened at need, for one thread. */
+export class HeadChunkFiles implements PagedFiles {
   readonly #handle: HeadHandle;
-  readonly #cache: PageCache;
   readonly #descriptors = new Map<number, number>();
+  #buffer = new Uint8Array(4096);
 
-  constructor(handle: HeadHandle, cache: PageCache) {
+  constructor(handle: HeadHandle) {
     this.#handle = handle;
-    this.#cache = cache;
+  }
+
+  /** The page cache's number for a file. */
+  number(sequence: number): number {
+    return this.#handle.number * FILES_PER_HEAD + sequence;
   }
 
   descriptor(file: number): number {
@@ -52,40 +56,24 @@ export class ChunkSource implements PagedFiles {
   }
 
   /**
-   * Decodes a chunk of a file behind what the scratch holds; false when it is not a float chunk of that count.
+   * Bytes of a file as they are, past the page cache; valid until the next call.
+   * perf: who walks over all series in label order jumps about in the files. Pages of 64 KiB would be read for a chunk
+   * each, and push out those that queries use.
    * @throws CorruptionError when the file ends early.
    */
-  append(scratch: XorScratch, chunk: ChunkPlace, dropStale: boolean): boolean {
-    const { offset, length, count } = chunk;
-    const file = this.#handle.number * FILES_PER_HEAD + chunk.file;
-    if (length > SOURCE_BYTES_MAX) return false;
-    if (!this.#cache.read(this, file, offset, length, scratch.sourceWords)) {
-      throw new CorruptionError('head chunk lies outside its file', this.path(chunk.file), offset);
-    }
-    return scratch.appendSource(offset & 3, length, count, dropStale);
-  }
-
-  /**
-   * Bytes of a file as they are; `room` gives words to put them into, which the answer is a view of.
-   * @throws CorruptionError when the file ends early.
-   */
-  read(
-    sequence: number,
-    offset: number,
-    length: number,
-    room: (words: number) => Int32Array,
-  ): Uint8Array {
-    const into = room((length + 10) >>> 2);
-    const file = this.#handle.number * FILES_PER_HEAD + sequence;
-    if (offset < 0 || !this.#cache.read(this, file, offset, length, into)) {
+  read(sequence: number, offset: number, length: number): Uint8Array {
+    if (length > this.#buffer.length) this.#buffer = new Uint8Array(length * 2);
+    const fd = this.descriptor(this.number(sequence));
+    const size = offset < 0 ? 0 : readSync(fd, this.#buffer, 0, length, offset);
+    if (size < length) {
       throw new CorruptionError('head chunk lies outside its file', this.path(sequence), offset);
     }
-    return new Uint8Array(into.buffer, into.byteOffset + (offset & 3), length);
+    return this.#buffer.subarray(0, length);
   }
 
   /** Closes files below a sequence number, which are needed no more. */
   forget(sequence: number): void {
-    const first = this.#handle.number * FILES_PER_HEAD + sequence;
+    const first = this.number(sequence);
     for (const [file, fd] of this.#descriptors) {
       if (file >= first) continue;
       closeSync(fd);
@@ -96,5 +84,31 @@ export class ChunkSource implements PagedFiles {
   close(): void {
     for (const fd of this.#descriptors.values()) closeSync(fd);
     this.#descriptors.clear();
+  }
+}
+
+/** Decodes chunks of chunks_head/ files through the page cache. */
+export class ChunkSource {
+  readonly files: HeadChunkFiles;
+  readonly #cache: PageCache;
+
+  constructor(handle: HeadHandle, cache: PageCache) {
+    this.files = new HeadChunkFiles(handle);
+    this.#cache = cache;
+  }
+
+  /**
+   * Decodes a chunk of a file behind what the scratch holds; false when it is not a float chunk of that count.
+   * @throws CorruptionError when the file ends early.
+   */
+  append(scratch: XorScratch, chunk: ChunkPlace, dropStale: boolean): boolean {
+    const { offset, length, count } = chunk;
+    if (length > SOURCE_BYTES_MAX) return false;
+    const { files } = this;
+    const file = files.number(chunk.file);
+    if (!this.#cache.read(files, file, offset, length, scratch.sourceWords)) {
+      throw new CorruptionError('head chunk lies outside its file', files.path(chunk.file), offset);
+    }
+    return scratch.appendSource(offset & 3, length, count, dropStale);
   }
 }

@@ -17,10 +17,9 @@ import { sizeUvarint } from '../../lib/varint.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { TimeRange } from '../../storage/storage.ts';
 import { ENCODING_XOR, ENTRY_CRC_BYTES, ENTRY_HEADER_BYTES } from '../chunks/head-chunk-format.ts';
-import type { PageCache } from '../chunks/page-cache.ts';
 import { ArenaView } from './arena.ts';
 import { META, META_BLOCK, S } from './arena-layout.ts';
-import { ChunkSource } from './chunk-source.ts';
+import { HeadChunkFiles } from './chunk-source.ts';
 import type { HeadHandle } from './chunk-source.ts';
 import { HeadOrder } from './head-order.ts';
 import { PostingsReader } from './postings-reader.ts';
@@ -53,15 +52,14 @@ interface FoundChunk {
 /** The series of a head that have chunks in a range, by number in label order. */
 export class HeadRange {
   readonly #range: TimeRange;
-  readonly #source: ChunkSource;
+  readonly #files: HeadChunkFiles;
   readonly #order: HeadOrder;
   readonly #scratch = new XorScratch();
-  #words = new Int32Array(1024);
 
-  /** `range` is closed; `cache` reads chunks_head/. */
-  constructor(handle: HeadHandle, cache: PageCache, range: TimeRange) {
+  /** `range` is closed. */
+  constructor(handle: HeadHandle, range: TimeRange) {
     this.#range = range;
-    this.#source = new ChunkSource(handle, cache);
+    this.#files = new HeadChunkFiles(handle);
     const views = handle.memories.map((memory) => new ArenaView(memory));
     const postings = views.map((view) => new PostingsReader(view));
     this.#order = new HeadOrder({ views, postings }, (view, address) =>
@@ -95,7 +93,7 @@ export class HeadRange {
 
   /** Closes the chunk files. */
   close(): void {
-    this.#source.close();
+    this.#files.close();
   }
 
   /** Takes chunk places, and bytes that lie in the arena, under the series' generation. */
@@ -141,9 +139,7 @@ export class HeadRange {
   #read({ file, offset, length, data, mint }: FoundChunk): Uint8Array {
     if (data !== undefined) return data;
     const head = ENTRY_HEADER_BYTES + sizeUvarint(length);
-    const bytes = this.#source.read(file, offset - head, head + length + ENTRY_CRC_BYTES, (size) =>
-      this.#room(size),
-    );
+    const bytes = this.#files.read(file, offset - head, head + length + ENTRY_CRC_BYTES);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const entry = bytes.subarray(0, head + length);
     const sound =
@@ -151,14 +147,9 @@ export class HeadRange {
       view.getInt32(8) * 4294967296 + view.getUint32(12) === mint &&
       bytes[ENTRY_HEADER_BYTES - 1] === ENCODING_XOR;
     if (!sound) {
-      throw new CorruptionError('checksum mismatch', this.#source.path(file), offset);
+      throw new CorruptionError('checksum mismatch', this.#files.path(file), offset);
     }
     return bytes.slice(head, head + length);
-  }
-
-  #room(words: number): Int32Array {
-    if (words > this.#words.length) this.#words = new Int32Array(words * 2);
-    return this.#words;
   }
 
   /** A chunk as it is, or, where it reaches over an end of the range, its samples inside it encoded again. */
@@ -167,7 +158,7 @@ export class HeadRange {
     if (mint >= range.mint && maxt <= range.maxt) {
       return [{ mint, maxt, encoding: ENCODING_XOR, count, data }];
     }
-    this.#decode(data, count, file === 0 ? 'head memory' : this.#source.path(file), offset);
+    this.#decode(data, count, file === 0 ? 'head memory' : this.#files.path(file), offset);
     const scratch = this.#scratch;
     scratch.clip(range.mint, range.maxt);
     const halves = new Uint32Array(scratch.v.buffer, scratch.v.byteOffset, scratch.length * 2);

@@ -96,12 +96,12 @@ export class HeadReader {
 
   /** Closes chunk files below a sequence number, which are needed no more. */
   forget(sequence: number): void {
-    this.#source.forget(sequence);
+    this.#source.files.forget(sequence);
   }
 
   /** Closes the chunk files. */
   close(): void {
-    this.#source.close();
+    this.#source.files.close();
   }
 
   /** Visits each label pair of the series that match, once an arena. */

@@ -72,7 +72,7 @@ export class HeadSeriesSet implements ChunkSet {
           ? scratch.append(snapshot.bytes, offset, length, count, dropStale)
           : this.#source.append(scratch, { file, offset, length, count }, dropStale);
       if (!sound) {
-        const where = file === 0 ? 'head memory' : this.#source.path(file);
+        const where = file === 0 ? 'head memory' : this.#source.files.path(file);
         throw new CorruptionError('chunk is not a float (XOR) chunk of its count', where, offset);
       }
     }
