@@ -16,7 +16,6 @@ const NOT_YET: readonly string[] = [
   'receive',
   'compact',
   'rule',
-  'tools',
 ];
 
 const HELP = `usage: thanos [<flags>] <command>
@@ -28,7 +27,8 @@ Flags:
       --version  Show the version.
 
 Commands:
-  all  ${allCommand.description}
+  all    ${allCommand.description}
+  tools  Tools utility commands: \`thanos tools --help\` lists them.
 
 Not implemented yet: ${NOT_YET.join(', ')}.
 `;
@@ -51,6 +51,10 @@ async function main(args: readonly string[]): Promise<number> {
     return command === undefined ? 2 : 0;
   }
   if (command === '--version') return printVersion();
+  if (command !== 'all' && args.includes('tools')) {
+    const { isToolsCommand, runTools } = await import('./tools.ts');
+    if (isToolsCommand(args)) return runTools({ version: versionText(), out, err }, args);
+  }
   if (NOT_YET.includes(command)) return refuse(1, `${command} is not implemented yet`);
   if (command !== 'all') {
     return refuse(
@@ -75,12 +79,16 @@ async function main(args: readonly string[]): Promise<number> {
   return forced ? 1 : 0;
 }
 
+const out = (text: string): void => void writeSync(1, text);
+const err = (text: string): void => void writeSync(2, text);
+
 function printVersion(): number {
-  writeSync(
-    1,
-    `thanos, version ${build.version} (branch: ${build.branch}, revision: ${build.revision})\n  platform: ${process.platform}/${process.arch}\n  node version: ${process.versions.node}\n`,
-  );
+  out(versionText());
   return 0;
+}
+
+function versionText(): string {
+  return `thanos, version ${build.version} (branch: ${build.branch}, revision: ${build.revision})\n  platform: ${process.platform}/${process.arch}\n  node version: ${process.versions.node}\n`;
 }
 
 function refuse(code: number, sentence: string): number {

@@ -1,51 +1,70 @@
-/** The program thanosbench: makes test data in the shape of Thanos' own tool of that name. So far only its shell. */
+/** The program thanosbench: makes test data in the shape of Thanos' own tool of that name. */
 import { writeSync } from 'node:fs';
-
 import manifest from '../../package.json' with { type: 'json' };
+import { CodedError, errorText } from '../lib/errors.ts';
+import type { CommandSpec } from '../ops/flag-spec.ts';
+import { LOG_LEVELS } from '../ops/log.ts';
+import { runProgram } from './command-tree.ts';
+import type { Command, CommandGroup } from './command-tree.ts';
+import { genCommand } from './thanosbench-gen.ts';
+import { planCommand } from './thanosbench-plan.ts';
 
-const HELP = `usage: thanosbench [<flags>] <command>
+const flags: CommandSpec['flags'] = [
+  {
+    name: 'log.level',
+    kind: 'enum',
+    values: LOG_LEVELS,
+    default: 'info',
+    help: 'Log filtering level.',
+  },
+  {
+    name: 'log.format',
+    kind: 'enum',
+    values: ['logfmt', 'json'],
+    default: 'logfmt',
+    help: 'Log format to use.',
+  },
+];
 
-Tooling for generating and planning test blocks.
-
-Flags:
-  -h, --help     Show this help.
-      --version  Show the version.
-
-Commands:
-  block plan     Plan blocks of a profile (not implemented yet).
-  block gen      Generate the blocks of a plan (not implemented yet).
-`;
-
-/** What a command line leads to: one text for stdout or stderr, and the exit code. */
-interface Outcome {
-  readonly out?: string;
-  readonly error?: string;
-  readonly code: 0 | 1;
+/** A command of the Go program that this version does not have. */
+function notYet(name: string, description: string): Command {
+  return {
+    name,
+    description: `${description} Not implemented yet.`,
+    flags: [],
+    unchecked: true,
+    run: () => Promise.reject(new CodedError('not_implemented', `${name} is not implemented yet`)),
+  };
 }
 
-/** Decides what the arguments after the program's name lead to. */
-export function runThanosbench(args: readonly string[]): Outcome {
-  if (args.some((arg) => arg === '--help' || arg === '-h')) return { out: HELP, code: 0 };
-  if (args.includes('--version')) {
-    return { out: `thanosbench, version ${manifest.version}\n`, code: 0 };
-  }
-  const command = args.filter((arg) => !arg.startsWith('-')).slice(0, 2);
-  if (command.length === 0) return failure('command not specified, try --help');
-  const name = command.join(' ');
-  if (name === 'block plan' || name === 'block gen') {
-    return failure(`${name} is not implemented yet`);
-  }
-  if (name === 'block') return failure('must select a subcommand of "block": plan or gen');
-  return failure(`expected command but got ${JSON.stringify(command[0])}, try --help`);
-}
+/** The commands of thanosbench. */
+const root: CommandGroup = {
+  name: 'thanosbench',
+  description: 'Tooling for planning and generating test blocks.',
+  flags,
+  commands: [
+    notYet('walgen', 'Generate a write-ahead log.'),
+    {
+      name: 'block',
+      description: 'Plan and generate TSDB blocks.',
+      flags: [],
+      commands: [genCommand, planCommand],
+    },
+    notYet('stress', 'Stress a StoreAPI.'),
+  ],
+};
 
-function failure(sentence: string): Outcome {
-  return { error: `thanosbench: error: ${sentence}\n`, code: 1 };
-}
+const program = {
+  root,
+  version: `thanosbench, version ${manifest.version}\n`,
+  out: (text: string) => void writeSync(1, text),
+  err: (text: string) => void writeSync(2, text),
+};
 
-if (import.meta.main) {
-  const { out, error, code } = runThanosbench(process.argv.slice(2));
-  if (out !== undefined) writeSync(1, out);
-  if (error !== undefined) writeSync(2, error);
-  process.exitCode = code;
+try {
+  process.exitCode = await runProgram(program, process.argv.slice(2));
+} catch (thrown) {
+  program.err(`thanosbench: error: ${errorText(thrown)}\n`);
+  process.exitCode = 2;
 }
+process.exit();

@@ -17,6 +17,7 @@ const command: CommandSpec = {
     { name: 'max-size', kind: 'bytes', default: '64MB', help: 'Size.' },
     { name: 'log.level', kind: 'enum', values: ['error', 'info'], default: 'info', help: 'Level.' },
     { name: 'web.cors', kind: 'bool', default: 'true', help: 'CORS.' },
+    { name: 'ratio', kind: 'float', default: '0.9', help: 'Ratio.' },
     { name: 'wait', kind: 'bool', help: 'Wait.' },
     { name: 'label', kind: 'string', repeatable: true, help: 'Labels.', placeholder: 'k="v"' },
     { name: 'replica', kind: 'string', repeatable: true, default: ['a', 'b'], help: 'Replicas.' },
@@ -48,6 +49,8 @@ test('values', () => {
   f(['--max-size=512KiB'], 'max-size', '512KB');
   f(['--max-size=1000'], 'max-size', '1000B');
   f([], 'max-size', '64MB');
+  f([], 'ratio', '0.9');
+  f(['--ratio=.5e1'], 'ratio', '5');
   f([], 'web.cors', 'true');
   f(['--no-web.cors'], 'web.cors', 'false');
   f([], 'wait', 'false');
@@ -92,6 +95,7 @@ test('errors are one line in the words of kingpin', () => {
   f(['--log.level=trace'], `flag '--log.level': enum value must be one of error,info, got "trace"`);
   f(['--query.timeout=soon'], `flag '--query.timeout': not a valid duration string: "soon"`);
   f(['--store.limit=1e3'], `flag '--store.limit': not a whole number: "1e3"`);
+  f(['--ratio=half'], `flag '--ratio': not a number: "half"`);
   f(['--max-size=big'], `flag '--max-size': not a size in bytes such as 512KB or 64MB: "big"`);
 });
 
