@@ -36,14 +36,17 @@ const BANNER = [
   'const require = __createRequire(import.meta.url);',
 ].join('\n');
 
-/** Bundles entry files into a folder; returns what went in. */
-export async function bundle(entries: readonly string[], outdir: string): Promise<Metafile> {
+/** Bundles an entry file into a folder; returns what went in. */
+export async function bundle(entry: string, outdir: string): Promise<Metafile> {
   const { metafile } = await build({
     absWorkingDir: REPOSITORY,
-    entryPoints: [...entries],
+    entryPoints: [entry],
     outdir,
     bundle: true,
     format: 'esm',
+    // What is imported on demand (YAML, schemas, tools) is a file of its own, which a plain start does not load. Programs
+    // are bundled one by one: what they have in common would become dozens of files, and each takes time to find.
+    splitting: true,
     platform: 'node',
     target: 'node24',
     external: EXTERNAL,
@@ -60,7 +63,7 @@ export async function bundle(entries: readonly string[], outdir: string): Promis
 const PACKAGE_OF = /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 
 /** The folders of the packages that a bundle holds, in order. */
-function bundledPackages(metafile: Metafile): string[] {
+function bundledPackages(metafile: Pick<Metafile, 'inputs'>): string[] {
   const folders = new Set<string>();
   for (const input of Object.keys(metafile.inputs)) {
     const match = PACKAGE_OF.exec(input);
@@ -70,7 +73,7 @@ function bundledPackages(metafile: Metafile): string[] {
 }
 
 /** The licence texts of the packages that a bundle holds. Throws when one has none. */
-export function licenseNotice(metafile: Metafile, root: string): string {
+export function licenseNotice(metafile: Pick<Metafile, 'inputs'>, root: string): string {
   const parts = ['This software contains the following packages.\n'];
   for (const folder of bundledPackages(metafile)) {
     const { name, version, license } = JSON.parse(
@@ -95,15 +98,15 @@ async function buildDist(): Promise<void> {
   for (const entry of missing) {
     console.log(`build: ${path.relative(REPOSITORY, entry)} does not exist yet, left out`);
   }
-  const metafile = await bundle(
-    entries.filter((entry) => !missing.includes(entry)),
-    DIST,
-  );
+  const inputs: Metafile['inputs'] = {};
+  for (const entry of entries.filter((path) => !missing.includes(path))) {
+    Object.assign(inputs, (await bundle(entry, DIST)).inputs);
+  }
   mkdirSync(path.join(DIST, 'wasm'), { recursive: true });
   for (const file of globSync('src/kernels/wasm/*.wasm', { cwd: REPOSITORY })) {
     copyFileSync(path.join(REPOSITORY, file), path.join(DIST, 'wasm', path.basename(file)));
   }
-  writeFileSync(path.join(DIST, 'LICENSES.txt'), licenseNotice(metafile, REPOSITORY));
+  writeFileSync(path.join(DIST, 'LICENSES.txt'), licenseNotice({ inputs }, REPOSITORY));
   for (const file of globSync('**/*.*', { cwd: DIST })) {
     console.log(`dist/${file}: ${Math.ceil(statSync(path.join(DIST, file)).size / 1024)} KiB`);
   }

@@ -14,6 +14,9 @@ import { openBucket, readBucketConfig } from '../objstore/config.ts';
 import type { FlagValues } from '../ops/flag-spec.ts';
 import type { Command, CommandContext } from './command-tree.ts';
 import { configFlags, configOf, objstoreFlags } from './config-flags.ts';
+import { BlockGenerator } from '../components/bench/generate-block.ts';
+import { uploadBlock } from '../bucket/upload-block.ts';
+import { readPlan } from '../components/bench/read-plan.ts';
 
 /** `thanosbench block gen`. */
 export const genCommand: Command = {
@@ -62,7 +65,6 @@ async function generateAll(
 ): Promise<void> {
   const outputDirectory = values.string('output.dir');
   makeWritable(outputDirectory);
-  const { BlockGenerator } = await import('../components/bench/generate-block.ts');
   const generator = new BlockGenerator({
     outputDirectory,
     files: systemFiles,
@@ -85,7 +87,6 @@ async function generateAll(
       duration: formatGoDuration(Math.round(performance.now() - started)),
     });
     if (bucket === undefined) continue;
-    const { uploadBlock } = await import('../bucket/upload-block.ts');
     const options = { clock: systemClock, log, signal };
     await inContext(`upload block ${meta.ulid}`, () => uploadBlock(bucket, path, options));
     log.info('uploaded block to object storage', { path, bucket: bucket.name });
@@ -97,7 +98,6 @@ async function readPlanOf({ values, log, signal }: CommandContext): Promise<Bloc
   const given = await readPathOrContent(configOf(values, 'config'));
   if (given === undefined && process.stdin.isTTY) log.info('reading the plan from stdin');
   const source = given ?? { name: 'stdin', text: await orAbort(text(process.stdin), signal) };
-  const { readPlan } = await import('../components/bench/read-plan.ts');
   const plan = await readPlan(source.text, source.name);
   if (plan.length > 0) return plan;
   const hint = 'expected YAML as `thanosbench block plan` prints it';

@@ -6,6 +6,8 @@ import { parseTimeOrDuration, resolveTime } from '../lib/time-or-duration.ts';
 import { parseLabels } from '../ops/flag-labels.ts';
 import { writeStdout } from '../ops/stdout.ts';
 import type { Command, CommandContext } from './command-tree.ts';
+import { planBlocks } from '../components/bench/plan.ts';
+import { DOCUMENT_SEPARATOR, printBlockSpec } from '../components/bench/write-plan.ts';
 
 /** `thanosbench block plan`. */
 export const planCommand: Command = {
@@ -43,8 +45,6 @@ async function run({ values, signal }: CommandContext): Promise<void> {
   const externalLabels = [...parseLabels(values.strings('labels'))];
   const profile = must(PROFILES.get(values.string('profile')), 'the flag names a profile');
   const maxTime = resolveTime(parseTimeOrDuration(values.string('max-time')), Date.now());
-  const { planBlocks } = await import('../components/bench/plan.ts');
-  const { DOCUMENT_SEPARATOR, printBlockSpec } = await import('../components/bench/write-plan.ts');
   let separator = '';
   for (const block of planBlocks(profile, { externalLabels, maxTime })) {
     throwIfAborted(signal);

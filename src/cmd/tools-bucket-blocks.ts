@@ -9,6 +9,8 @@ import { withDeadline } from '../ops/deadline.ts';
 import type { BlockMeta } from '../tsdb/block/meta.ts';
 import type { CommandContext } from './command-tree.ts';
 import { configOf } from './config-flags.ts';
+import { fetchBlocks } from '../components/tools/fetch-blocks.ts';
+import { openBucket, readBucketConfig } from '../objstore/config.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -37,7 +39,6 @@ export async function withBlocks(
   if (timeoutMs < MINUTE_MS) log.warn('Timeout less than 1m could lead to frequent failures');
   const bucket = await openFlagBucket(values, log);
   try {
-    const { fetchBlocks } = await import('../components/tools/fetch-blocks.ts');
     const limited = withDeadline(signal, timeoutMs, 'reading the metadata of blocks');
     const metas = await fetchBlocks(bucket, { clock: systemClock, log, signal: limited });
     await work({ bucket, metas, signal: limited });
@@ -48,7 +49,6 @@ export async function withBlocks(
 
 /** The bucket of the flags. @throws CodedError bad_data when none is given or the configuration is wrong. */
 async function openFlagBucket(values: FlagValues, log: Logger): Promise<Bucket> {
-  const { openBucket, readBucketConfig } = await import('../objstore/config.ts');
   const config = await readBucketConfig(configOf(values, 'objstore.config'));
   if (config === undefined) {
     throw new CodedError(

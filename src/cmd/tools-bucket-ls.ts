@@ -10,6 +10,10 @@ import type { Command, CommandContext } from './command-tree.ts';
 import { configFlags, configOf } from './config-flags.ts';
 import { TIMEOUT_FLAG, withBlocks } from './tools-bucket-blocks.ts';
 import type { BucketBlocks } from './tools-bucket-blocks.ts';
+import { blockPrinter } from '../components/tools/print-blocks.ts';
+import { filterByRelabeling } from '../bucket/filter-relabel.ts';
+import { SELECTOR_ACTIONS, parseRelabelConfig } from '../model/relabel-config.ts';
+import { filterDeletionMarks } from '../bucket/filter-deletion-marks.ts';
 
 const TIME_HELP =
   'A time in RFC 3339 or a duration from now, such as -1d or 2h45m; units are ms, s, m, h, d, w, y.';
@@ -56,10 +60,8 @@ async function run(context: CommandContext): Promise<void> {
   const { values, log } = context;
   // What is wrong with the flags is said before anything is fetched.
   const rules = await selectorOf(values);
-  const { blockPrinter } = await import('../components/tools/print-blocks.ts');
   const print = await blockPrinter(values.string('output'));
   await withBlocks(context, async (blocks) => {
-    const { filterByRelabeling } = await import('../bucket/filter-relabel.ts');
     const now = systemClock.now();
     const selected = filterByTime(filterByRelabeling(blocks.metas, rules), {
       mint: timeOf(values, 'min-time', now),
@@ -76,7 +78,6 @@ async function run(context: CommandContext): Promise<void> {
 async function selectorOf(values: FlagValues) {
   const source = await readPathOrContent(configOf(values, 'selector.relabel-config'));
   if (source === undefined) return [];
-  const { SELECTOR_ACTIONS, parseRelabelConfig } = await import('../model/relabel-config.ts');
   return parseRelabelConfig(source, SELECTOR_ACTIONS);
 }
 
@@ -89,7 +90,6 @@ async function withoutMarked(
   { log }: CommandContext,
   now: number,
 ): Promise<Map<string, BlockMeta>> {
-  const { filterDeletionMarks } = await import('../bucket/filter-deletion-marks.ts');
   const result = await filterDeletionMarks(bucket, metas, { delayMs: 0, now, log, signal });
   return result.metas;
 }

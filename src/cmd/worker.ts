@@ -1,7 +1,8 @@
 /** What worker threads run: registers every task by name. */
-import { MAINTENANCE_WORKER, blockTasks } from '../components/all/block-tasks.ts';
+import { blockTasks } from '../components/all/block-tasks.ts';
 import { ingestTasks } from '../components/all/ingest-tasks.ts';
 import { INGEST_WORKER } from '../components/all/ingest-client.ts';
+import { MAINTENANCE_WORKER } from '../components/all/maintenance.ts';
 import { queryTasks } from '../components/all/query-tasks.ts';
 import type { AllWorkerData } from '../components/all/all.ts';
 import { serveTasks } from '../ops/worker-runtime.ts';

@@ -1,7 +1,8 @@
 /** What worker threads of the crash tests run: as src/cmd/worker.ts, over files that forget what was not fsynced. */
-import { MAINTENANCE_WORKER, blockTasks } from '../../src/components/all/block-tasks.ts';
+import { blockTasks } from '../../src/components/all/block-tasks.ts';
 import { INGEST_WORKER } from '../../src/components/all/ingest-client.ts';
 import { ingestTasks } from '../../src/components/all/ingest-tasks.ts';
+import { MAINTENANCE_WORKER } from '../../src/components/all/maintenance.ts';
 import { queryTasks } from '../../src/components/all/query-tasks.ts';
 import type { AllWorkerData } from '../../src/components/all/all.ts';
 import { Random } from '../../src/lib/prng.ts';

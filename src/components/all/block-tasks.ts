@@ -19,9 +19,6 @@ import { INDEX_FILE } from '../../tsdb/index/index-format.ts';
 import { makeCheckpoint } from '../../tsdb/wal/checkpoint.ts';
 import type { CheckpointReport } from '../../tsdb/wal/checkpoint.ts';
 
-/** The name of the dedicated worker. */
-export const MAINTENANCE_WORKER = 'maintenance';
-
 /** What `blocks.cut` takes. */
 export interface CutRequest {
   readonly directory: string;

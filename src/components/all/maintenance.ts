@@ -5,9 +5,11 @@ import type { ComputePool } from '../../ops/compute-pool.ts';
 import type { ListedBlock } from '../../tsdb/block/list-blocks.ts';
 import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
 import type { MaintenanceWork } from '../../tsdb/maintenance.ts';
-import { MAINTENANCE_WORKER } from './block-tasks.ts';
 import type { BlockAnswers, CheckpointRequest, CutRequest } from './block-tasks.ts';
 import type { IngestClient } from './ingest-client.ts';
+
+/** The name of the dedicated worker. Not beside its tasks, whose modules the main thread does not need. */
+export const MAINTENANCE_WORKER = 'maintenance';
 
 /** What the work of one TSDB needs. */
 export interface WorkOptions {

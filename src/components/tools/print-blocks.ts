@@ -9,6 +9,8 @@ import { formatGoDuration } from '../../lib/go-duration.ts';
 import type { BlockMeta } from '../../tsdb/block/meta.ts';
 import { encodeBlockMeta } from '../../tsdb/block/meta.ts';
 import { formatLocalTime } from './local-time.ts';
+import { Template } from '../../lib/go-template/template.ts';
+import { blockValue } from './block-value.ts';
 
 /** Makes the text of one block, with its line feed. */
 export type BlockPrinter = (meta: BlockMeta) => string | Promise<string>;
@@ -41,10 +43,8 @@ function printJson(meta: BlockMeta): string {
   return encodeBlockMeta(withThanos(meta, readThanos(meta, metaPath(meta.ulid))));
 }
 
-async function templatePrinter(text: string): Promise<BlockPrinter> {
-  const { Template } = await import('../../lib/go-template/template.ts');
-  const { blockValue } = await import('./block-value.ts');
-  let template: InstanceType<typeof Template>;
+function templatePrinter(text: string): BlockPrinter {
+  let template: Template;
   try {
     template = new Template({ name: '', text });
   } catch (thrown) {
