@@ -99,7 +99,7 @@ async function buildDist(): Promise<void> {
     console.log(`build: ${path.relative(REPOSITORY, entry)} does not exist yet, left out`);
   }
   const inputs: Metafile['inputs'] = {};
-  for (const entry of entries.filter((path) => !missing.includes(path))) {
+  for (const entry of entries.filter((file) => !missing.includes(file))) {
     Object.assign(inputs, (await bundle(entry, DIST)).inputs);
   }
   mkdirSync(path.join(DIST, 'wasm'), { recursive: true });

@@ -81,7 +81,7 @@ test('merged: series of all sources in label order, replica labels gone, equal o
   ];
   const set = await merged.select(everything);
   deepEqual(read(set), want);
-  equal(set.sampleCountMax(1), 5);
+  equal(set.sampleEstimate(1), 5);
   const shared = structuredClone(set.share(1, 2));
   deepEqual(read(merged.openShared(shared), false), [['', want[1]?.[1]]]);
   deepEqual((await merged.labelNames([], both)).texts, ['__name__', 'a', 'cluster']);

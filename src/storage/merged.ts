@@ -235,9 +235,9 @@ class MergedSeriesSet implements SeriesSet {
     return labels;
   }
 
-  sampleCountMax(i: number): number {
+  sampleEstimate(i: number): number {
     let count = 0;
-    for (const [set, index] of this.#part(i)) count += this.#set(set).sampleCountMax(index);
+    for (const [set, index] of this.#part(i)) count += this.#set(set).sampleEstimate(index);
     return count;
   }
 

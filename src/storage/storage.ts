@@ -56,8 +56,8 @@ export interface SeriesSet {
   readonly warnings: readonly string[];
   /** The labels of the i-th series. */
   labels(i: number): Labels;
-  /** An upper bound for the samples of the i-th series in the selected range: what a budget leases. */
-  sampleCountMax(i: number): number;
+  /** About how many samples the i-th series has in the selected range: what work is divided by. Cheap. */
+  sampleEstimate(i: number): number;
   /**
    * Makes the bytes of series from..to (exclusive) resident, so that readFloats of them is synchronous. A storage
    * that has everything at hand returns undefined.

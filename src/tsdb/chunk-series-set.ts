@@ -71,10 +71,10 @@ export class ChunkSeriesSet<K> implements SeriesSet {
     return this.#source(part).labels(this.#parts.numbers[part] as number);
   }
 
-  sampleCountMax(i: number): number {
+  sampleEstimate(i: number): number {
     let count = 0;
     for (let part = this.#first(i); part < this.#end(i); part++)
-      count += this.#source(part).sampleCountMax(this.#parts.numbers[part] as number);
+      count += this.#source(part).sampleEstimate(this.#parts.numbers[part] as number);
     return count;
   }
 
@@ -166,11 +166,11 @@ export function mergeByLabels(sets: readonly ChunkSet[]): Parts {
   const heads = sets.map((set) => (set.count > 0 ? set.labels(0) : undefined));
   let count = 0;
   let part = 0;
+  const firsts = new Uint16Array(sets.length);
   while (part < total) {
-    const least = leastOf(heads);
-    for (let s = 0; s < sets.length; s++) {
-      const labels = heads[s];
-      if (labels === undefined || !equalLabels(labels, least)) continue;
+    const size = findFirsts(heads, firsts);
+    for (let k = 0; k < size; k++) {
+      const s = firsts[k] as number;
       const set = sets[s] as ChunkSet;
       const number = next[s] as number;
       sources[part] = s;
@@ -183,16 +183,24 @@ export function mergeByLabels(sets: readonly ChunkSet[]): Parts {
   return { starts: starts.subarray(0, count + 1), sources, numbers };
 }
 
-/** The first in label order. perf: sets hold the same series mostly, so most labels are equal, down to their texts. */
-function leastOf(heads: readonly (Labels | undefined)[]): Labels {
+/**
+ * Finds the sets whose next labels are first in label order and equal; answers how many.
+ * perf: sets hold the same series mostly, so most labels are equal, down to their texts.
+ */
+function findFirsts(heads: readonly (Labels | undefined)[], firsts: Uint16Array): number {
   let least: Labels | undefined;
-  for (const labels of heads) {
+  let size = 0;
+  for (let s = 0; s < heads.length; s++) {
+    const labels = heads[s];
     if (labels === undefined) continue;
-    if (least === undefined) least = labels;
-    else if (!equalLabels(labels, least) && compareLabels(labels, least) < 0) least = labels;
+    if (least === undefined || !equalLabels(labels, least)) {
+      if (least !== undefined && compareLabels(labels, least) > 0) continue;
+      least = labels;
+      size = 0;
+    }
+    firsts[size++] = s;
   }
-  if (least === undefined) throw new Error('BUG: merge went past the end');
-  return least;
+  return size;
 }
 
 function identityParts(count: number): Parts {

@@ -143,7 +143,7 @@ export class TsdbReader implements Queryable {
   }
 
   #open(key: SourceKey, payload: unknown, range: TimeRange): SetSource<SourceKey>['set'] {
-    if ('block' in key) return this.#block(key.block).openShared(payload, range);
+    if ('block' in key) return this.#block(key.block).openShared(payload);
     const mint = Math.max(range.mint, key.headMint);
     return this.#head.openShared(payload as SharedHeadSeries, { mint, maxt: range.maxt });
   }

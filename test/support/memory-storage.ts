@@ -97,7 +97,7 @@ class MemorySet implements SeriesSet {
     return (this.#series[i] as MemorySeries).labels;
   }
 
-  sampleCountMax(i: number): number {
+  sampleEstimate(i: number): number {
     const { t } = this.#series[i] as MemorySeries;
     return lowerBound(t, this.#maxt + 1) - lowerBound(t, this.#mint);
   }

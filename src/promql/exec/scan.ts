@@ -101,7 +101,7 @@ function cutShards(
   let samples = 0;
   let samplesMax = 0;
   for (let i = 0; i < set.count; i++) {
-    const more = set.sampleCountMax(i);
+    const more = set.sampleEstimate(i);
     samples += more;
     samplesMax += more;
     if (samples < SHARD_SAMPLES && i < set.count - 1) continue;

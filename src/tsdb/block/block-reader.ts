@@ -20,7 +20,7 @@ import { SeriesEntry } from '../index/series-entry.ts';
 import { BlockFiles } from './block-files.ts';
 import type { BlockHandle } from './block-handle.ts';
 import { BlockSeriesSet } from './block-series-set.ts';
-import type { BlockSamples, SharedBlockSeries } from './block-series-set.ts';
+import type { BlockSamples, FoundChunks } from './block-series-set.ts';
 import { FoundChunksBuilder } from './found-chunks.ts';
 import { readTombstones } from './tombstones.ts';
 import type { DeletedInterval, Tombstones } from './tombstones.ts';
@@ -75,11 +75,8 @@ export class BlockReader implements BlockSamples {
   }
 
   /** Series that a set of this block shared, maybe in another thread. */
-  openShared(payload: unknown, range: TimeRange): ChunkSet {
-    const { series } = payload as SharedBlockSeries;
-    const found = new FoundChunksBuilder(range, series.length);
-    this.#each(series, (number) => found.add(number, this.#entry, this.#tombstones.get(number)));
-    return new BlockSeriesSet(this, found.finish());
+  openShared(payload: unknown): ChunkSet {
+    return new BlockSeriesSet(this, payload as FoundChunks);
   }
 
   /** Label names of the series that match any of the matcher sets (none: all series), sorted by UTF-8 bytes. */
@@ -123,10 +120,6 @@ export class BlockReader implements BlockSamples {
 
   deleted(series: number): readonly DeletedInterval[] | undefined {
     return this.#tombstones.get(series);
-  }
-
-  floatCount(refs: Float64Array, from: number, to: number): number {
-    return this.#chunks.sumCounts(ENCODING_XOR, refs, from, to);
   }
 
   beginSeries(): void {

@@ -10,8 +10,6 @@ export interface BlockSamples {
   labels(series: number): Labels;
   /** What is deleted of a series, if anything. */
   deleted(series: number): readonly DeletedInterval[] | undefined;
-  /** How many float samples the chunks at refs[from..to] say they have. */
-  floatCount(refs: Float64Array, from: number, to: number): number;
   /** To be called before the first chunk of a series is appended. */
   beginSeries(): void;
   /**
@@ -21,7 +19,7 @@ export interface BlockSamples {
   appendChunk(scratch: XorScratch, ref: number, runEnd: number, dropStale: boolean): void;
 }
 
-/** Series of a block and the refs of their chunks in a range. */
+/** Series of a block and the refs of their chunks in a range: plain data, which other threads get as it is. */
 export interface FoundChunks {
   /** Numbers of the series, in label order. */
   readonly series: Uint32Array;
@@ -32,13 +30,11 @@ export interface FoundChunks {
   readonly overlapping: ReadonlySet<number>;
 }
 
-/** The payload of shared series: their numbers. */
-export interface SharedBlockSeries {
-  readonly series: Uint32Array;
-}
-
 /** perf: what the last chunk of a series may take: most float chunks take less. */
 const LAST_CHUNK_BYTES = 512;
+
+/** What Prometheus' head cuts chunks at; compaction leaves them as they are. */
+const SAMPLES_PER_CHUNK = 120;
 
 /** Series of one block in label order. */
 export class BlockSeriesSet implements ChunkSet {
@@ -58,11 +54,10 @@ export class BlockSeriesSet implements ChunkSet {
     return this.#block.labels(this.#series(i));
   }
 
-  /** The sum of the chunks' own counts, of which eight bytes each are read: exact unless a chunk is damaged. */
-  sampleCountMax(i: number): number {
+  sampleEstimate(i: number): number {
     this.#series(i);
-    const { starts, refs } = this.#found;
-    return this.#block.floatCount(refs, starts[i] as number, starts[i + 1] as number);
+    const { starts } = this.#found;
+    return ((starts[i + 1] as number) - (starts[i] as number)) * SAMPLES_PER_CHUNK;
   }
 
   appendFloats(i: number, scratch: XorScratch, dropStale: boolean): void {
@@ -83,8 +78,23 @@ export class BlockSeriesSet implements ChunkSet {
     }
   }
 
-  share(indexes: readonly number[]): SharedBlockSeries {
-    return { series: Uint32Array.from(indexes, (i) => this.#series(i)) };
+  /** With the places of their chunks: the index need not be read again for them. */
+  share(indexes: readonly number[]): FoundChunks {
+    const { starts, refs, overlapping } = this.#found;
+    const shared = {
+      series: Uint32Array.from(indexes, (i) => this.#series(i)),
+      starts: new Uint32Array(indexes.length + 1),
+      overlapping: new Set<number>(),
+    };
+    for (const [n, i] of indexes.entries()) {
+      const count = (starts[i + 1] as number) - (starts[i] as number);
+      shared.starts[n + 1] = (shared.starts[n] as number) + count;
+      if (overlapping.has(i)) shared.overlapping.add(n);
+    }
+    const sharedRefs = new Float64Array(shared.starts[indexes.length] as number);
+    for (const [n, i] of indexes.entries())
+      sharedRefs.set(refs.subarray(starts[i], starts[i + 1]), shared.starts[n]);
+    return { ...shared, refs: sharedRefs };
   }
 
   #series(i: number): number {

@@ -66,35 +66,6 @@ export class SegmentReader {
     this.#checked = checkedPages(cache);
   }
 
-  /**
-   * The sum of the counts that chunks of an encoding say they have, unchecked; they are those of refs[from..to].
-   * @throws CorruptionError when one is not in its file.
-   */
-  sumCounts(encoding: number, refs: Float64Array, from: number, to: number): number {
-    const bytes = this.#headBytes;
-    let sum = 0;
-    let [base, end] = [0, 0];
-    for (let k = from; k < to; k++) {
-      const ref = refs[k] as number;
-      const segment = Math.floor(ref / SEGMENT_REFS);
-      const offset = ref - segment * SEGMENT_REFS;
-      const file = this.#files.segment(segment);
-      const head = Math.min(offset + PREFIX_BYTES + COUNT_BYTES, file.size) - offset;
-      if (ref < base || ref + head > end) {
-        const next = k + 1 < to ? (refs[k + 1] as number) - ref : Infinity;
-        const last = (refs[to - 1] as number) - ref + PREFIX_BYTES + COUNT_BYTES;
-        const run = Math.min(last, HEADS_BYTES_MAX, file.size - offset);
-        const length = next > 0 && next < HEADS_BYTES_MAX ? Math.max(head, run) : head;
-        this.#read(file, offset, length, this.#heads);
-        base = ref;
-        end = ref + length;
-      }
-      this.#parse(file, offset, bytes, (base & 3) + (ref - base));
-      if (this.encoding === encoding) sum += this.count;
-    }
-    return sum;
-  }
-
   /** Forgets the window: the scratch's source may have been used by others since. */
   forget(): void {
     this.#segment = -1;

@@ -51,7 +51,7 @@ export class HeadSeriesSet implements ChunkSet {
     return labels;
   }
 
-  sampleCountMax(i: number): number {
+  sampleEstimate(i: number): number {
     const { arena, address } = this.#series(i);
     this.#snapshot.take(this.#views[arena] as ArenaView, address, this.#range, false);
     return this.#snapshot.sampleCount;

@@ -14,8 +14,8 @@ export interface ChunkSet {
   readonly count: number;
   /** The labels of the i-th series; not to be called on a set that another thread shared. */
   labels(i: number): Labels;
-  /** An upper bound for the samples of the i-th series' chunks that overlap the range. */
-  sampleCountMax(i: number): number;
+  /** About how many samples the i-th series' chunks that overlap the range hold. Reads no chunk. */
+  sampleEstimate(i: number): number;
   /**
    * Appends the float samples of the i-th series' chunks that overlap the range, in time order, behind what `scratch`
    * holds; the caller clips. Stale markers are left out when `dropStale`.
