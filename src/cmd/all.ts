@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { HashFunction } from '../bucket/block-files.ts';
 import { readBucketConfig } from '../objstore/config.ts';
+import type { BucketConfig } from '../objstore/config.ts';
 import { parseLabels } from '../ops/flag-labels.ts';
 import type { FlagValues } from '../ops/flag-spec.ts';
 import { createLogger } from '../ops/log.ts';
@@ -27,11 +28,17 @@ export async function runAllCommand(
   });
   const dataDir = values.string('data-dir');
   // A process that needs no bucket elsewhere keeps one beside its data.
-  const bucket = (await readBucketConfig(configOf(values, 'objstore.config'))) ?? {
-    type: 'FILESYSTEM',
-    config: { directory: join(dataDir, 'bucket') },
-    prefix: '',
-  };
+  let bucket: BucketConfig;
+  try {
+    bucket = (await readBucketConfig(configOf(values, 'objstore.config'))) ?? {
+      type: 'FILESYSTEM',
+      config: { directory: join(dataDir, 'bucket') },
+      prefix: '',
+    };
+  } catch (error) {
+    // The command line is fine, so this is no usage error.
+    return { error, forced: false };
+  }
   log.info('starting thanos all', { version: build.version, node: process.versions.node });
   return runAll({
     log,
