@@ -77,7 +77,11 @@ const flags: readonly FlagSpec[] = [
     group: STORAGE,
     help: 'How often the head is looked at for blocks to cut, and the data directory for blocks that came or went.',
   },
-  ...objstoreFlags().map((flag) => ({ ...flag, group: BUCKET })),
+  ...objstoreFlags().map((flag) => ({
+    ...flag,
+    group: BUCKET,
+    help: `${flag.help} Without one, blocks go to <data-dir>/bucket.`,
+  })),
   {
     name: 'shipper.upload-compacted',
     kind: 'bool',

@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CodedError, errorText } from '../lib/errors.ts';
 import { isUlid } from '../model/ulid.ts';
 
 /** The mark of a directory that was made here; Prometheus and Thanos do not look at it. */
@@ -17,8 +18,15 @@ export function isAdopted(directory: string): boolean {
   return readdirSync(directory).some((name) => DATA.includes(name) || isUlid(name));
 }
 
-/** Marks a directory that is not adopted as made here. */
+/** Marks a directory that is not adopted as made here. @throws CodedError unavailable when the disk refuses. */
 export function markOurs(directory: string): void {
   const path = join(directory, MARK);
-  if (!existsSync(path)) writeFileSync(path, '{"version": 1}\n');
+  if (existsSync(path)) return;
+  try {
+    writeFileSync(path, '{"version": 1}\n');
+  } catch (thrown) {
+    throw new CodedError('unavailable', `mark data directory: ${errorText(thrown)}`, {
+      cause: thrown,
+    });
+  }
 }

@@ -44,8 +44,7 @@ export function lockDirectory(directory: string): DirectoryLock {
     const fd = openForLock(path);
     const taken = flock(fd);
     if (taken === 'taken' && isStill(path, fd)) {
-      ftruncateSync(fd, 0);
-      writeSync(fd, `${process.pid}\n`);
+      noteHolder(fd);
       return heldByFlock(path, fd);
     }
     closeSync(fd);
@@ -78,6 +77,16 @@ function flock(fd: number): 'taken' | 'held' | 'no program' {
 /** Whether the path still names the file that was opened: its last holder removes it on leaving. */
 function isStill(path: string, fd: number): boolean {
   return statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
+}
+
+/** Writes who holds the lock, for messages. It is held without that, too: a disk that is full must not keep us out. */
+function noteHolder(fd: number): void {
+  try {
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n`);
+  } catch {
+    // Whoever finds the lock held names the process that the kernel remembers.
+  }
 }
 
 function heldByFlock(path: string, fd: number): DirectoryLock {

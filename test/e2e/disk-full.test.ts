@@ -1,8 +1,5 @@
 /** A disk that fills up: writes are refused with a sentence, everything else goes on, and nothing acknowledged is lost. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { CrashLedger } from '../support/crash-ledger.ts';
@@ -11,11 +8,9 @@ import { RemoteWriteSender } from '../support/remote-write-sender.ts';
 import type { WriteAnswer } from '../support/remote-write-sender.ts';
 import { startAll } from '../support/server-process.ts';
 import type { ThanosAll } from '../support/server-process.ts';
+import { MountedDisk, mountSmallDisk } from '../support/small-disk.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const DISK_BYTES = 8 << 20;
-/** What the ballast leaves: the disk is to fill up soon, every time. */
-const ROOM_BYTES = 1 << 20;
 const GROUP = 'disk';
 const SERIES = 200;
 /** Enough that a request cuts chunks. */
@@ -23,7 +18,7 @@ const SAMPLES = 30;
 
 test('disk full: 503 with a sentence, queries go on, and nothing is lost', async (t) => {
   using directory = temporaryDirectory();
-  const unavailable = mountSmallDisk(directory.path);
+  const unavailable = mountSmallDisk(directory.path, 8 << 20);
   if (unavailable !== undefined) return t.skip(unavailable);
   using mounted = new MountedDisk(directory.path);
   const run = new DiskRun(t, mounted.path);
@@ -63,47 +58,6 @@ test('disk full: 503 with a sentence, queries go on, and nothing is lost', async
   await run.verify('stopped while full');
   assert.equal((await run.write(SAMPLES)).status, 200);
 });
-
-/** Mounts the disk; a text says why it cannot be. */
-function mountSmallDisk(path: string): string | undefined {
-  const args = ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', path];
-  const { status, stderr, error } = spawnSync('mount', args, { encoding: 'utf8' });
-  if (status === 0) return undefined;
-  return `a small tmpfs cannot be mounted: ${error?.message ?? stderr.trim()}`;
-}
-
-/** A mounted disk, unmounted on disposal. */
-class MountedDisk implements Disposable {
-  readonly path: string;
-
-  constructor(path: string) {
-    this.path = path;
-  }
-
-  addBallast(): void {
-    writeFileSync(join(this.path, 'ballast'), Buffer.alloc(this.#freeBytes - ROOM_BYTES));
-  }
-
-  /** Leaves not one byte. */
-  fill(): void {
-    writeFileSync(join(this.path, 'ballast-more'), Buffer.alloc(this.#freeBytes));
-  }
-
-  removeBallast(): void {
-    rmSync(join(this.path, 'ballast'), { force: true });
-    rmSync(join(this.path, 'ballast-more'), { force: true });
-  }
-
-  get #freeBytes(): number {
-    const { bavail, bsize } = statfsSync(this.path);
-    return bavail * bsize;
-  }
-
-  [Symbol.dispose](): void {
-    // Lazily: a process that was killed a moment ago may still hold it.
-    spawnSync('umount', ['--lazy', this.path]);
-  }
-}
 
 /** A server on the disk, and what it was sent. */
 class DiskRun {
