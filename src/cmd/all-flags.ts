@@ -1,7 +1,7 @@
 /** The flag table of `thanos all`. */
 import type { CommandSpec, FlagSpec } from '../ops/flag-spec.ts';
-import { LOG_FORMATS, LOG_LEVELS } from '../ops/log.ts';
 import { objstoreFlags } from './config-flags.ts';
+import { LOG_FLAGS } from './global-flags.ts';
 
 const STORAGE = 'Storage';
 const BUCKET = 'Bucket';
@@ -10,20 +10,7 @@ const QUERY = 'Query';
 const HTTP = 'HTTP';
 
 const flags: readonly FlagSpec[] = [
-  {
-    name: 'log.level',
-    kind: 'enum',
-    values: LOG_LEVELS,
-    default: 'info',
-    help: 'Log filtering level. Possible options: error, warn, info, debug.',
-  },
-  {
-    name: 'log.format',
-    kind: 'enum',
-    values: LOG_FORMATS,
-    default: 'logfmt',
-    help: 'Log format to use. Possible options: logfmt, json or journald.',
-  },
+  ...LOG_FLAGS,
   {
     name: 'data-dir',
     kind: 'string',

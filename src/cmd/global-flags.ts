@@ -3,14 +3,8 @@ import type { FlagSpec } from '../ops/flag-spec.ts';
 import { LOG_FORMATS, LOG_LEVELS } from '../ops/log.ts';
 import { configFlags } from './config-flags.ts';
 
-/** The table. */
-export const GLOBAL_FLAGS: readonly FlagSpec[] = [
-  {
-    name: 'debug.name',
-    kind: 'string',
-    hidden: true,
-    help: 'Name to add to log lines.',
-  },
+/** How to log. */
+export const LOG_FLAGS: readonly FlagSpec[] = [
   {
     name: 'log.level',
     kind: 'enum',
@@ -25,6 +19,17 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     default: 'logfmt',
     help: 'Log format to use. Possible options: logfmt, json or journald.',
   },
+];
+
+/** The table. */
+export const GLOBAL_FLAGS: readonly FlagSpec[] = [
+  {
+    name: 'debug.name',
+    kind: 'string',
+    hidden: true,
+    help: 'Name to add to log lines.',
+  },
+  ...LOG_FLAGS,
   ...configFlags('tracing.config', 'the configuration of tracing, which is not implemented yet'),
   {
     name: 'enable-auto-gomemlimit',

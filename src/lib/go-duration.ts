@@ -5,7 +5,8 @@
  */
 import { CodedError } from './errors.ts';
 
-const UNITS: Readonly<Record<string, number>> = {
+/** Milliseconds of Go's units of time. */
+export const GO_UNITS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
   µs: 1e-3,
@@ -64,7 +65,7 @@ export function parseGoDuration(text: string): number {
   for (const match of rest.matchAll(NUMBER_AND_UNIT)) {
     const [all, whole = '', fraction = '', name = ''] = match;
     if (whole === '' && fraction === '') break;
-    const unit = UNITS[name];
+    const unit = GO_UNITS[name];
     if (unit === undefined) throw invalid(`unknown unit ${JSON.stringify(name)} in duration`, text);
     // The fraction is rounded to nanoseconds, so that 0.999s is 999 ms.
     total += Number(whole) * unit + Math.round(Number(`0.${fraction}`) * unit * 1e6) / 1e6;

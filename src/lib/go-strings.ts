@@ -96,7 +96,8 @@ function hex(value: number, digits: number): string {
   return value.toString(16).padStart(digits, '0');
 }
 
-const ESCAPES: Readonly<Record<string, number>> = {
+/** The code points of escapes of one letter in literals. */
+export const GO_ESCAPES: Readonly<Record<string, number>> = {
   a: 7,
   b: 8,
   f: 12,
@@ -150,5 +151,5 @@ function pieceBytes(match: RegExpExecArray, mark: string): Uint8Array | undefine
   // The other quote needs no escape and may not have one; the mark itself must have one.
   if (single === undefined) return whole === mark ? undefined : goBytes(whole);
   if ((single === '"' || single === "'") && single !== mark) return undefined;
-  return Buffer.of(ESCAPES[single] ?? 0);
+  return Buffer.of(GO_ESCAPES[single] ?? 0);
 }

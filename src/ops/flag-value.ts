@@ -1,5 +1,6 @@
 /** Text to typed flag values and back. */
 import { formatDuration, parseDuration } from '../lib/duration.ts';
+import { GO_UNITS } from '../lib/go-duration.ts';
 import { CodedError, errorText } from '../lib/errors.ts';
 import { parseTimeOrDuration } from '../lib/time-or-duration.ts';
 import type { FlagKind, FlagSpec, FlagValue } from './flag-spec.ts';
@@ -76,17 +77,6 @@ function parseEnum(text: string, spec: FlagSpec): string {
     `enum value must be one of ${values.join(',')}, got ${JSON.stringify(text)}`,
   );
 }
-
-const GO_UNITS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3600_000,
-};
 
 /** Milliseconds of a Prometheus duration (15d, 1h30m) or one of Go's (1.5h, 90m30s, 500us, -1h). */
 function parseFlagDuration(text: string): number {

@@ -121,7 +121,7 @@ class CrashRun {
       const isHole = this.#mayHaveHoles && line.includes('the WAL is damaged');
       if (!isHole) this.#problems.push(`round ${round}: ${line}`);
     }
-    const opened = /TSDB opened.* tsdb=default-tenant.* chunks=(\d+)/.exec(output);
+    const opened = /tsdb=default-tenant msg="TSDB opened".* chunks=(\d+)/.exec(output);
     this.#sums.chunks = Number(opened?.[1] ?? 0);
     return this.#all;
   }
