@@ -39,7 +39,7 @@ test('--wal.fsync=interval: nor does the machine', async (t) => {
 });
 
 test('--wal.fsync=interval on a disk that writes back in any order', async (t) => {
-  assertSound(await run(t, { rounds: ROUNDS / 2, fsync: 'interval', droppingWriteBack: 0.3 }));
+  assertSound(await run(t, { rounds: ROUNDS, fsync: 'interval', droppingWriteBack: 0.3 }));
 });
 
 test('the file layer drops: --wal.fsync=segment loses what it acknowledged with the machine', async (t) => {
