@@ -56,6 +56,9 @@ export async function runProgram(program: Program, args: readonly string[]): Pro
     level: values.string('log.level') as LogLevel,
     format: values.string('log.format') as LogFormat,
   });
+  for (const { name } of root.flags.filter(({ idle }) => idle === true)) {
+    if (values.isSet(name)) log.warn('flag has no effect yet', { flag: `--${name}` });
+  }
   try {
     await runUntilSignal(findCommand(root, parsed.command), values, log);
     return 0;

@@ -27,10 +27,14 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     name: 'debug.name',
     kind: 'string',
     hidden: true,
+    idle: true,
     help: 'Name to add to log lines.',
   },
   ...LOG_FLAGS,
-  ...configFlags('tracing.config', 'the configuration of tracing, which is not implemented yet'),
+  ...configFlags(
+    'tracing.config',
+    'the configuration of tracing, which is not implemented yet',
+  ).map((flag) => ({ ...flag, idle: true })),
   {
     name: 'enable-auto-gomemlimit',
     kind: 'bool',

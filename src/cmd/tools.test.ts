@@ -288,3 +288,12 @@ test('help at each level, version', async () => {
   assert.equal(code, 0);
   assert.match(version, /^thanos, version \d/);
 });
+
+test('tools: a flag that has no effect yet is said', async () => {
+  using directory = temporaryDirectory();
+  const list = ['tools', 'bucket', 'ls', objstore(directory.path)];
+  const said = await runThanos(...list, '--tracing.config=type: OTLP');
+  assert.equal(said.code, 0, said.stderr);
+  assert.match(said.stderr, /level=warn msg="flag has no effect yet" flag=--tracing\.config\n/);
+  assert.doesNotMatch((await runThanos(...list)).stderr, /no effect/);
+});

@@ -19,6 +19,8 @@ export interface FlagSpec {
   /** Shown in the help instead of the default or the name in capitals. */
   readonly placeholder?: string;
   readonly hidden?: boolean;
+  /** Accepted and without effect yet: a command line that names it gets a warning. */
+  readonly idle?: boolean;
   /** The heading of the help that the flag stands under. */
   readonly group?: string;
   /** The values of an enum. */
