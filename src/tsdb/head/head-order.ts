@@ -28,7 +28,9 @@ export class HeadOrder {
   /** Ranks of all series' pairs, one series after the other; series i has those from `#starts[i]` on. */
   readonly #starts: Uint32Array;
   readonly #ranks: Uint32Array;
-  readonly #pairs: readonly Pair[];
+  /** Texts of pairs by rank. */
+  readonly #names: readonly string[];
+  readonly #values: readonly string[];
 
   /** Takes the series for which `accept` says yes. */
   constructor(head: HeadViews, accept: (view: ArenaView, address: number) => boolean) {
@@ -37,8 +39,9 @@ export class HeadOrder {
     this.#addresses = found.addresses;
     this.#arenas = found.arenas;
     this.#starts = found.starts;
-    const { pairs, rankOf } = rankPairs(head, found);
-    this.#pairs = pairs;
+    const { names, values, rankOf } = rankPairs(head, found);
+    this.#names = names;
+    this.#values = values;
     this.#ranks = found.pairNumbers;
     for (let i = 0; i < this.count; i++) {
       const ranks = rankOf[this.#arenas[i] as number] as Uint32Array;
@@ -58,11 +61,8 @@ export class HeadOrder {
 
   /** Every label name and value that occurs, sorted and distinct. */
   symbols(): string[] {
-    const texts = new Set<string>();
-    for (const { name, value } of this.#pairs) {
-      texts.add(name);
-      texts.add(value);
-    }
+    const texts = new Set(this.#names);
+    for (const value of this.#values) texts.add(value);
     return [...texts].sort(compareUtf8);
   }
 
@@ -71,8 +71,8 @@ export class HeadOrder {
     const i = this.#order[n] as number;
     const out: string[] = [];
     for (let k = this.#starts[i] as number; k < (this.#starts[i + 1] as number); k++) {
-      const { name, value } = this.#pairs[this.#ranks[k] as number] as Pair;
-      out.push(name, value);
+      const rank = this.#ranks[k] as number;
+      out.push(this.#names[rank] as string, this.#values[rank] as string);
     }
     return new Labels(out);
   }
@@ -99,11 +99,6 @@ export class HeadOrder {
     }
     return lengthA - lengthB;
   }
-}
-
-interface Pair {
-  readonly name: string;
-  readonly value: string;
 }
 
 /** Series with their pairs by number, as yet. */
@@ -158,32 +153,60 @@ function findSeries(
   };
 }
 
-/** The pairs that occur in label order, and each arena's ranks by pair number. */
-function rankPairs(
-  { views, postings }: HeadViews,
-  found: FoundSeries,
-): { pairs: readonly Pair[]; rankOf: Uint32Array[] } {
+/** Pairs that occur, ranked by name and value: their texts by rank, and each arena's ranks by pair number. */
+interface RankedPairs {
+  readonly names: readonly string[];
+  readonly values: readonly string[];
+  readonly rankOf: readonly Uint32Array[];
+}
+
+function rankPairs({ views, postings }: HeadViews, found: FoundSeries): RankedPairs {
   const rankOf = views.map((view) => new Uint32Array(view.published(H.pairCount)));
+  let count = 0;
   for (let i = 0; i < found.addresses.length; i++) {
     const used = rankOf[found.arenas[i] as number] as Uint32Array;
-    for (let k = found.starts[i] as number; k < (found.starts[i + 1] as number); k++)
-      used[found.pairNumbers[k] as number] = 1;
-  }
-  const entries: (Pair & { readonly arena: number; readonly number: number })[] = [];
-  for (const [arena, used] of rankOf.entries()) {
-    const reader = postings[arena] as PostingsReader;
-    for (let number = 0; number < used.length; number++) {
-      if (used[number] === 0) continue;
-      entries.push({ arena, number, name: reader.name(number), value: reader.value(number) });
+    for (let k = found.starts[i] as number; k < (found.starts[i + 1] as number); k++) {
+      const number = found.pairNumbers[k] as number;
+      if (used[number] === 0) count++;
+      used[number] = 1;
     }
   }
-  entries.sort((a, b) => compareUtf8(a.name, b.name) || compareUtf8(a.value, b.value));
-  const pairs: Pair[] = [];
-  for (const { arena, number, name, value } of entries) {
-    const last = pairs.at(-1);
-    if (last === undefined || last.name !== name || last.value !== value)
-      pairs.push({ name, value });
-    (rankOf[arena] as Uint32Array)[number] = pairs.length - 1;
+  // perf: an object a pair would be a hundred bytes for each of a million.
+  const arenas = new Uint8Array(count);
+  const numbers = new Uint32Array(count);
+  let at = 0;
+  for (const [arena, used] of rankOf.entries()) {
+    for (let number = 0; number < used.length; number++) {
+      if (used[number] === 0) continue;
+      arenas[at] = arena;
+      numbers[at++] = number;
+    }
   }
-  return { pairs, rankOf };
+  const reader = (i: number): PostingsReader => postings[arenas[i] as number] as PostingsReader;
+  const nameOf = Array.from(numbers, (number, i) => reader(i).name(number));
+  const valueOf = Array.from(numbers, (number, i) => reader(i).value(number));
+  // Names are few and come again and again: they are ordered once, and compared by number.
+  const nameRanks = new Map(
+    [...new Set(nameOf)].sort(compareUtf8).map((name, rank) => [name, rank]),
+  );
+  const nameRankOf = Uint32Array.from(nameOf, (name) => nameRanks.get(name) as number);
+  const order = new Uint32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
+  order.sort(
+    (a, b) =>
+      (nameRankOf[a] as number) - (nameRankOf[b] as number) ||
+      compareUtf8(valueOf[a] as string, valueOf[b] as string),
+  );
+  const names: string[] = [];
+  const values: string[] = [];
+  for (const i of order) {
+    const [name, value] = [nameOf[i] as string, valueOf[i] as string];
+    // Arenas number their pairs apart: a pair of several gets one rank.
+    if (names.at(-1) !== name || values.at(-1) !== value) {
+      names.push(name);
+      values.push(value);
+    }
+    (rankOf[arenas[i] as number] as Uint32Array)[numbers[i] as number] = names.length - 1;
+  }
+  return { names, values, rankOf };
 }
