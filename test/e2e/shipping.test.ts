@@ -66,10 +66,10 @@ function completeBlocks(bucket: string): Map<string, string> {
   return complete;
 }
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
+async function until(what: string, holds: () => boolean, everyMs = 100): Promise<void> {
+  for (const deadline = performance.now() + 40_000; performance.now() < deadline;) {
     if (holds()) return;
-    await sleep(100);
+    await sleep(everyMs);
   }
   assert.fail(`${what} did not come`);
 }
@@ -107,11 +107,16 @@ test('from thanosbench to the bucket, through kills, and out of the data directo
         `--http-address=127.0.0.1:${await freePort()}`,
         `--remote-write.address=127.0.0.1:${await freePort()}`,
       ]);
-      const uploads = 1 + random.below(3);
+      const uploads = 1 + random.below(2);
       st.after(() => child.stop('SIGKILL'));
       const sent = (): number => child.output.split('upload new block').length - 1;
-      await until('an upload', () => sent() >= uploads || done.size + sent() >= generated.length);
-      await sleep(random.below(12));
+      // An upload takes some milliseconds, so it is looked for all the time.
+      await until(
+        'an upload',
+        () => sent() >= uploads || done.size + sent() >= generated.length,
+        1,
+      );
+      await sleep(random.below(8));
       await child.stop('SIGKILL');
       const now = completeBlocks(bucket);
       for (const [ulid, files] of done)
@@ -144,12 +149,12 @@ test('from thanosbench to the bucket, through kills, and out of the data directo
     assert.deepEqual([meta.minTime, meta.maxTime], [start, start + 2 * HOUR_MS]);
     assert.deepEqual(meta.thanos.labels, { replica: '0' });
     assert.equal(meta.thanos.source, 'receive');
-    const shipped = JSON.parse(readFileSync(join(tsdb, 'thanos.shipper.json'), 'utf8')) as {
-      version: number;
-      uploaded: string[];
-    };
-    assert.equal(shipped.version, 1);
-    assert.deepEqual(new Set(shipped.uploaded), new Set(blocksIn(tsdb)));
+    // Written behind the upload.
+    const shipped = (): { version: number; uploaded: string[] } =>
+      JSON.parse(readFileSync(join(tsdb, 'thanos.shipper.json'), 'utf8')) as never;
+    await until('its entry', () => shipped().uploaded.includes(fresh));
+    assert.equal(shipped().version, 1);
+    assert.deepEqual(new Set(shipped().uploaded), new Set(blocksIn(tsdb)));
     const query = new URLSearchParams({
       query: 'count_over_time(live[4h])',
       time: String((start + 3 * HOUR_MS + MINUTE_MS) / 1000),
