@@ -1,43 +1,22 @@
 /** The metrics of maintenance, under Prometheus' names, for one tenant. */
-import type { Counter, Gauge, Histogram, MetricsRegistry } from '../lib/metrics.ts';
+import type { Counter, Family, Gauge, Histogram, MetricsRegistry } from '../lib/metrics.ts';
 import type { BlockCatalog } from './block-catalog.ts';
 
 /** prometheus tsdb/compact.go: 1 s, doubled 13 times. */
 const DURATION_BUCKETS = Array.from({ length: 14 }, (_, i) => 2 ** i);
 
-/** Makes the families, once a process; `of` binds them to a tenant. */
+/** The families, made once a process; {@link MaintenanceFamilies.of} binds them to a tenant. */
 export class MaintenanceFamilies {
-  readonly #counter: (name: string, help: string) => (tenant: string) => Counter;
-  readonly #gauge: (name: string, help: string) => (tenant: string) => Gauge;
-  readonly #make: (tenant: string) => MaintenanceMetrics;
+  readonly #counters;
+  readonly #gauges;
+  readonly #seconds: Family<Histogram>;
 
   constructor(metrics: MetricsRegistry) {
-    this.#counter = (name, help) => {
-      const family = metrics.counterFamily(`prometheus_tsdb_${name}`, help, ['tenant']);
-      return (tenant) => family.with(tenant);
-    };
-    this.#gauge = (name, help) => {
-      const family = metrics.gaugeFamily(`prometheus_tsdb_${name}`, help, ['tenant']);
-      return (tenant) => family.with(tenant);
-    };
-    const seconds = metrics.histogramFamily(
-      'prometheus_tsdb_compaction_duration_seconds',
-      'Duration of compaction runs',
-      DURATION_BUCKETS,
-      ['tenant'],
-    );
-    this.#make = this.#families((tenant) => seconds.with(tenant));
-  }
-
-  /** The metrics of a tenant. */
-  of(tenant: string): MaintenanceMetrics {
-    return this.#make(tenant);
-  }
-
-  #families(seconds: (tenant: string) => Histogram): (tenant: string) => MaintenanceMetrics {
-    const counter = this.#counter;
-    const gauge = this.#gauge;
-    const made = {
+    const counter = (name: string, help: string): Family<Counter> =>
+      metrics.counterFamily(`prometheus_tsdb_${name}`, help, ['tenant']);
+    const gauge = (name: string, help: string): Family<Gauge> =>
+      metrics.gaugeFamily(`prometheus_tsdb_${name}`, help, ['tenant']);
+    this.#counters = {
       compactionsTriggered: counter('compactions_triggered_total', 'Block cuts that were begun.'),
       compactions: counter('compactions_total', 'Blocks that were made.'),
       compactionsFailed: counter('compactions_failed_total', 'Block cuts that failed.'),
@@ -53,31 +32,44 @@ export class MaintenanceFamilies {
       sizeRetentions: counter('size_retentions_total', 'Blocks removed for taking too much space.'),
       retentionsFailed: counter('retentions_failed_total', 'Rounds of retention that failed.'),
     };
-    const loaded = gauge('blocks_loaded', 'Blocks that are queried.');
-    const broken = gauge('blocks_quarantined', 'Blocks that cannot be read.');
-    const bytes = gauge('storage_blocks_bytes', 'Bytes of all blocks on disk.');
-    const lowest = gauge('lowest_timestamp', 'Oldest time in blocks, ms.');
-    return (tenant) => ({
-      compactionsTriggered: made.compactionsTriggered(tenant),
-      compactions: made.compactions(tenant),
-      compactionsFailed: made.compactionsFailed(tenant),
-      compactionSeconds: seconds(tenant),
-      headTruncations: made.headTruncations(tenant),
-      checkpoints: made.checkpoints(tenant),
-      checkpointsFailed: made.checkpointsFailed(tenant),
-      reloads: made.reloads(tenant),
-      reloadsFailed: made.reloadsFailed(tenant),
-      timeRetentions: made.timeRetentions(tenant),
-      sizeRetentions: made.sizeRetentions(tenant),
-      retentionsFailed: made.retentionsFailed(tenant),
-      show: (catalog) => {
-        const { blocks } = catalog;
-        loaded(tenant).set(blocks.length);
-        broken(tenant).set(catalog.broken.length);
-        bytes(tenant).set(blocks.reduce((sum, block) => sum + block.bytes, 0));
-        lowest(tenant).set(blocks[0]?.meta.minTime ?? 0);
+    this.#gauges = {
+      loaded: gauge('blocks_loaded', 'Blocks that are queried.'),
+      quarantined: gauge('blocks_quarantined', 'Blocks that cannot be read.'),
+      bytes: gauge('storage_blocks_bytes', 'Bytes of all blocks on disk.'),
+      lowest: gauge('lowest_timestamp', 'Oldest time in blocks, ms.'),
+    };
+    this.#seconds = metrics.histogramFamily(
+      'prometheus_tsdb_compaction_duration_seconds',
+      'Duration of compaction runs',
+      DURATION_BUCKETS,
+      ['tenant'],
+    );
+  }
+
+  /** The metrics of a tenant. */
+  of(tenant: string): MaintenanceMetrics {
+    const counters = this.#counters;
+    const { loaded, quarantined, bytes, lowest } = this.#gauges;
+    return {
+      compactionsTriggered: counters.compactionsTriggered.with(tenant),
+      compactions: counters.compactions.with(tenant),
+      compactionsFailed: counters.compactionsFailed.with(tenant),
+      compactionSeconds: this.#seconds.with(tenant),
+      headTruncations: counters.headTruncations.with(tenant),
+      checkpoints: counters.checkpoints.with(tenant),
+      checkpointsFailed: counters.checkpointsFailed.with(tenant),
+      reloads: counters.reloads.with(tenant),
+      reloadsFailed: counters.reloadsFailed.with(tenant),
+      timeRetentions: counters.timeRetentions.with(tenant),
+      sizeRetentions: counters.sizeRetentions.with(tenant),
+      retentionsFailed: counters.retentionsFailed.with(tenant),
+      show: ({ blocks, broken }) => {
+        loaded.with(tenant).set(blocks.length);
+        quarantined.with(tenant).set(broken.length);
+        bytes.with(tenant).set(blocks.reduce((sum, block) => sum + block.bytes, 0));
+        lowest.with(tenant).set(blocks[0]?.meta.minTime ?? 0);
       },
-    });
+    };
   }
 }
 

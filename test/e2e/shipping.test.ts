@@ -37,6 +37,11 @@ interface Meta {
   };
 }
 
+interface ShipperFile {
+  readonly version: number;
+  readonly uploaded: readonly string[];
+}
+
 function blocksIn(directory: string): string[] {
   if (!existsSync(directory)) return [];
   return readdirSync(directory).filter((name) => /^[0-9A-HJKMNP-TV-Z]{26}$/.test(name));
@@ -150,8 +155,8 @@ test('from thanosbench to the bucket, through kills, and out of the data directo
     assert.deepEqual(meta.thanos.labels, { replica: '0' });
     assert.equal(meta.thanos.source, 'receive');
     // Written behind the upload.
-    const shipped = (): { version: number; uploaded: string[] } =>
-      JSON.parse(readFileSync(join(tsdb, 'thanos.shipper.json'), 'utf8')) as never;
+    const shipped = () =>
+      JSON.parse(readFileSync(join(tsdb, 'thanos.shipper.json'), 'utf8')) as ShipperFile;
     await until('its entry', () => shipped().uploaded.includes(fresh));
     assert.equal(shipped().version, 1);
     assert.deepEqual(new Set(shipped().uploaded), new Set(blocksIn(tsdb)));
