@@ -7,6 +7,8 @@
 import { CodedError } from '../lib/errors.ts';
 import { loadKernel } from '../kernels/load.ts';
 import type { XorDecodeKernel } from '../kernels/load.ts';
+import { ENCODING_XOR, ENCODING_XOR2 } from './encodings.ts';
+import { XOR2_HEADER_BYTES, decodeXor2 } from './xor2.ts';
 import { decodeXorTwin } from './xor-twin.ts';
 
 const PAGE = 65536;
@@ -46,8 +48,9 @@ export class XorScratch {
   }
 
   /**
-   * Appends the samples of one chunk: bytes[offset..offset+length] with its 2-byte count in front, which is not
-   * looked at; `count` says how many samples to decode.
+   * Appends the samples of one chunk of encoding 1 or 4, which is decoded without its start timestamps:
+   * bytes[offset..offset+length] with its 2-byte count in front, which is not looked at; `count` says how many samples
+   * to decode.
    * @returns false when the bytes are not such a chunk; the columns are then as before.
    */
   append(
@@ -56,8 +59,11 @@ export class XorScratch {
     length: number,
     count: number,
     dropStale: boolean,
+    encoding = ENCODING_XOR,
   ): boolean {
     if (length > SOURCE_BYTES_MAX) return false;
+    if (encoding !== ENCODING_XOR)
+      return this.#appendOther(encoding, { bytes, offset, length, count }, dropStale);
     this.#source.set(bytes.subarray(offset, offset + length));
     return this.appendSource(0, length, count, dropStale);
   }
@@ -66,7 +72,18 @@ export class XorScratch {
    * The same for a chunk that the caller has put into {@link sourceWords}, at bytes from..from + length, which end at
    * {@link SOURCE_BYTES_MAX} at the latest.
    */
-  appendSource(from: number, length: number, count: number, dropStale: boolean): boolean {
+  appendSource(
+    from: number,
+    length: number,
+    count: number,
+    dropStale: boolean,
+    encoding = ENCODING_XOR,
+  ): boolean {
+    if (encoding !== ENCODING_XOR) {
+      // A copy: growing the columns takes the source away.
+      const bytes = this.#source.slice(from, from + length);
+      return this.#appendOther(encoding, { bytes, offset: 0, length, count }, dropStale);
+    }
     // A sample takes at least two bits, so a larger count is a lie that must not allocate.
     if (length < 2 || count > length * 4) return false;
     if (this.length + count > this.#capacity) this.#grow(this.length + count);
@@ -82,6 +99,25 @@ export class XorScratch {
     }
     if (n < 0) return false;
     this.length = at + n;
+    return true;
+  }
+
+  /** Chunks with start timestamps are few and have no kernel. */
+  #appendOther(
+    encoding: number,
+    chunk: { bytes: Uint8Array; offset: number; length: number; count: number },
+    dropStale: boolean,
+  ): boolean {
+    const { bytes, offset, length, count } = chunk;
+    // A sample takes at least one bit.
+    if (encoding !== ENCODING_XOR2 || length < XOR2_HEADER_BYTES || count > length * 8)
+      return false;
+    if (this.length + count > this.#capacity) this.#grow(this.length + count);
+    const out = { t: this.t, halves: this.#halves };
+    const source = { bytes, offset, length, count };
+    const n = decodeXor2(source, out, this.length, { dropStale });
+    if (n < 0) return false;
+    this.length += n;
     return true;
   }
 
@@ -124,6 +160,20 @@ export class XorScratch {
       this.v.copyWithin(0, from, to);
     }
     this.length = to - from;
+  }
+
+  /** Takes out the samples from index `from` on, which ascend, with mint <= t <= maxt. */
+  remove(from: number, mint: number, maxt: number): void {
+    const { t, v } = this;
+    let first = from;
+    while (first < this.length && (t[first] as number) < mint) first++;
+    let last = first;
+    while (last < this.length && (t[last] as number) <= maxt) last++;
+    if (last === first) return;
+    // Values move as bytes: a stale marker may change in a number variable.
+    t.copyWithin(first, last, this.length);
+    v.copyWithin(first, last, this.length);
+    this.length -= last - first;
   }
 
   #grow(capacity: number): void {

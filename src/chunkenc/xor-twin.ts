@@ -5,62 +5,14 @@
  */
 
 import { STALE_NAN_HI, STALE_NAN_LO } from '../model/value.ts';
+import { BitReader } from './bit-reader.ts';
+import { BitWriter } from './bit-writer.ts';
+import { XorValues } from './xor-values.ts';
 
 /** Where a decoder writes: timestamps as doubles, values as (low, high) pairs of 32-bit words. */
 export interface XorOutput {
   readonly t: Float64Array;
   readonly halves: Uint32Array;
-}
-
-/** Bits of a chunk from a position on; reading past the end sets `over`. */
-class BitReader {
-  readonly #bytes: Uint8Array;
-  readonly #end: number;
-  pos: number;
-
-  constructor(bytes: Uint8Array, from: number, end: number) {
-    this.#bytes = bytes;
-    this.pos = from * 8;
-    this.#end = end * 8;
-  }
-
-  get over(): boolean {
-    return this.pos > this.#end;
-  }
-
-  /** The next 32 bits as a signed number, without moving on. Behind the end of the array there are zeros. */
-  peek(): number {
-    const bytes = this.#bytes;
-    const i = this.pos >>> 3;
-    const shift = this.pos & 7;
-    const word =
-      ((bytes[i] as number) << 24) |
-      ((bytes[i + 1] as number) << 16) |
-      ((bytes[i + 2] as number) << 8) |
-      (bytes[i + 3] as number);
-    return shift === 0 ? word : (word << shift) | ((bytes[i + 4] as number) >>> (8 - shift));
-  }
-
-  /** Reads 1 <= n <= 32 bits as an unsigned number. */
-  bits(n: number): number {
-    const value = this.peek() >>> (32 - n);
-    this.pos += n;
-    return value;
-  }
-
-  /** Reads a byte-aligned unsigned varint; NaN when it does not end. Exact below 2^53. */
-  uvarint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let i = 0; i < 10; i++) {
-      if (this.pos + 8 > this.#end) return NaN;
-      const b = this.bits(8);
-      value += (b & 0x7f) * scale;
-      if (b < 0x80) return value;
-      scale *= 128;
-    }
-    return NaN;
-  }
 }
 
 /** Reads a delta of deltas: 0, or 10, 110, 1110 before 14, 17, 20 bits, or 1111 before 64. */
@@ -109,8 +61,7 @@ export function decodeXorTwin(
     out.halves[2 * o + 1] = hi;
     o++;
   };
-  const zigzag = reader.uvarint();
-  let t = zigzag % 2 === 1 ? -(zigzag + 1) / 2 : zigzag / 2;
+  let t = reader.varint();
   hi = reader.bits(32);
   lo = reader.bits(32);
   if (Number.isNaN(t) || reader.over) return -1;
@@ -148,50 +99,13 @@ export function decodeXorTwin(
   return o - at;
 }
 
-/** Bits of a chunk under construction. */
-class BitWriter {
-  bytes: Uint8Array;
-  pos = 0;
-
-  constructor(capacity: number) {
-    this.bytes = new Uint8Array(capacity);
-  }
-
-  /** Appends the low n <= 32 bits of a number. */
-  bits(value: number, n: number): void {
-    if ((this.pos + n) / 8 + 8 > this.bytes.length) {
-      const more = new Uint8Array(this.bytes.length * 2);
-      more.set(this.bytes);
-      this.bytes = more;
-    }
-    for (let left = n; left > 0;) {
-      const free = 8 - (this.pos & 7);
-      const take = Math.min(free, left);
-      const part = Math.floor(value / 2 ** (left - take)) & ((1 << take) - 1);
-      const index = this.pos >>> 3;
-      this.bytes[index] = (this.bytes[index] as number) | (part << (free - take));
-      this.pos += take;
-      left -= take;
-    }
-  }
-
-  uvarint(value: number): void {
-    let v = value;
-    for (; v >= 0x80; v = Math.floor(v / 128)) this.bits((v % 128) | 0x80, 8);
-    this.bits(v, 8);
-  }
-}
-
 /** Appends samples of one series to an XOR chunk: the specification of the kernel's appender. */
 export class XorAppender {
   readonly #out = new BitWriter(128);
+  readonly #value = new XorValues(1, 'write');
   #count = 0;
   #t = 0;
   #delta = 0;
-  #hi = 0;
-  #lo = 0;
-  #lead = 0xff;
-  #trail = 0;
 
   constructor() {
     this.#out.bits(0, 16);
@@ -204,7 +118,7 @@ export class XorAppender {
 
   /** The chunk as written to disk: a copy, with its count in front. */
   bytes(): Uint8Array {
-    const out = this.#out.bytes.slice(0, Math.ceil(this.#out.pos / 8));
+    const out = this.#out.bytes.slice(0, this.#out.byteLength);
     out[0] = this.#count >>> 8;
     out[1] = this.#count & 0xff;
     return out;
@@ -214,76 +128,34 @@ export class XorAppender {
   append(t: number, hi: number, lo: number): void {
     const out = this.#out;
     if (this.#count === 0) {
-      out.uvarint(t < 0 ? -t * 2 - 1 : t * 2);
-      out.bits(hi, 32);
-      out.bits(lo, 32);
+      out.varint(t);
+      this.#value.writeWhole(out, 0, hi, lo);
     } else {
       const delta = t - this.#t;
       if (this.#count === 1) out.uvarint(delta);
       else this.#putDod(delta - this.#delta);
       this.#delta = delta;
-      this.#putXor((hi ^ this.#hi) >>> 0, (lo ^ this.#lo) >>> 0);
+      this.#value.write(out, 0, hi, lo);
     }
     this.#t = t;
-    this.#hi = hi;
-    this.#lo = lo;
     this.#count++;
   }
 
   #putDod(dod: number): void {
     const out = this.#out;
-    const fits = (n: number): boolean => dod >= -(2 ** (n - 1) - 1) && dod <= 2 ** (n - 1);
-    const put = (prefix: number, prefixBits: number, n: number): void => {
-      out.bits(prefix, prefixBits);
-      out.bits(dod < 0 ? dod + 2 ** n : dod, n);
-    };
     if (dod === 0) out.bits(0, 1);
-    else if (fits(14)) put(2, 2, 14);
-    else if (fits(17)) put(6, 3, 17);
-    else if (fits(20)) put(14, 4, 20);
+    else if (fits(dod, 14)) out.bits((2 << 14) | (dod & 0x3fff), 16);
+    else if (fits(dod, 17)) out.bits((6 << 17) | (dod & 0x1ffff), 20);
+    else if (fits(dod, 20)) out.bits((14 << 20) | (dod & 0xfffff), 24);
     else {
       out.bits(15, 4);
       out.bits(Math.floor(dod / 4294967296) >>> 0, 32);
       out.bits(dod >>> 0, 32);
     }
   }
-
-  #putXor(hi: number, lo: number): void {
-    const out = this.#out;
-    if (hi === 0 && lo === 0) {
-      out.bits(0, 1);
-      return;
-    }
-    const lead = Math.min(31, hi === 0 ? 32 + Math.clz32(lo) : Math.clz32(hi));
-    const trail = lo === 0 ? 32 + trailingZeros(hi) : trailingZeros(lo);
-    if (this.#lead === 0xff || lead < this.#lead || trail < this.#trail) {
-      this.#lead = lead;
-      this.#trail = trail;
-      out.bits(3, 2);
-      out.bits(lead, 5);
-      out.bits((64 - lead - trail) & 63, 6);
-    } else out.bits(2, 2);
-    this.#putShifted(hi, lo, this.#trail, 64 - this.#lead - this.#trail);
-  }
-
-  /** Writes the n bits of (hi, lo) that start `trail` bits from the right. */
-  #putShifted(hi: number, lo: number, trail: number, n: number): void {
-    let high = hi;
-    let low = lo;
-    if (trail >= 32) {
-      low = trail === 32 ? hi : hi >>> (trail - 32);
-      high = 0;
-    } else if (trail > 0) {
-      low = ((lo >>> trail) | (hi << (32 - trail))) >>> 0;
-      high = hi >>> trail;
-    }
-    if (n > 32) {
-      this.#out.bits(high, n - 32);
-      this.#out.bits(low, 32);
-    } else this.#out.bits(low, n);
-  }
 }
 
-function trailingZeros(x: number): number {
-  return 31 - Math.clz32(x & -x);
+/** Whether n bits hold a delta of deltas: the negative bound stands for the positive one. */
+function fits(dod: number, n: number): boolean {
+  return dod > -(2 ** (n - 1)) && dod <= 2 ** (n - 1);
 }

@@ -28,11 +28,14 @@ test('defaults of thanos all', () => {
     'remote-write.max-body-size': '64MB',
     'shipper.upload-compacted': 'true',
     'tsdb.block-reload-interval': '1m',
+    'tsdb.max-exemplars': '100000',
     'tsdb.max-retention-bytes': '0B',
+    'tsdb.out-of-order.time-window': '0s',
     'tsdb.path': '',
     'tsdb.retention': '15d',
     'wal.fsync': 'segment',
     'web.disable-cors': 'false',
+    'web.enable-admin-api': 'false',
   });
   assert.equal(parseLabels(values.strings('label')).toString(), '{replica="0"}');
   assert.equal(values.number('remote-write.max-body-size'), 64 * 1024 * 1024);

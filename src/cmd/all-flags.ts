@@ -57,6 +57,20 @@ const flags: readonly FlagSpec[] = [
     help: 'When the write-ahead log is forced to disk: segment (when one is full, as Prometheus does; survives the death of the process), interval (every 100 ms) or always (before each answer); the last two survive the death of the machine.',
   },
   {
+    name: 'tsdb.out-of-order.time-window',
+    kind: 'duration',
+    default: '0s',
+    group: STORAGE,
+    help: 'How far behind the newest sample of the TSDB samples may come that are older than the newest one of their series. 0s: they are refused. Blocks made of them overlap others.',
+  },
+  {
+    name: 'tsdb.max-exemplars',
+    kind: 'int',
+    default: '100000',
+    group: STORAGE,
+    help: 'How many exemplars are kept in memory; the oldest give way to new ones. 0 keeps none.',
+  },
+  {
     name: 'tsdb.block-reload-interval',
     kind: 'duration',
     default: '1m',
@@ -103,6 +117,12 @@ const flags: readonly FlagSpec[] = [
     kind: 'bool',
     group: HTTP,
     help: 'Whether to disable CORS headers to be set by Thanos. By default Thanos sets CORS headers to be allowed by all.',
+  },
+  {
+    name: 'web.enable-admin-api',
+    kind: 'bool',
+    group: HTTP,
+    help: 'Enable API endpoints for admin control actions: deleting series, cleaning tombstones and snapshots.',
   },
   {
     name: 'remote-write.address',

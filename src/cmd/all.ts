@@ -45,6 +45,8 @@ export async function runAllCommand(
     dataDir,
     tsdbPath: values.string('tsdb.path'),
     fsync: values.string('wal.fsync') as FsyncPolicy,
+    outOfOrderWindowMs: values.number('tsdb.out-of-order.time-window'),
+    exemplarsMax: values.number('tsdb.max-exemplars'),
     retention: {
       timeMs: values.number('tsdb.retention'),
       bytes: values.number('tsdb.max-retention-bytes'),

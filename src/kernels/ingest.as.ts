@@ -55,6 +55,10 @@ const H_REF_MASK: usize = 240;
 const H_UNKNOWN_REFS: usize = 244;
 const H_SAMPLES_TOTAL: usize = 248; // u64
 const H_FREE_METAS: usize = 288; // 5 free lists of chunk meta blocks, of 1, 2, 4, 8 and 16 entries
+const H_OOO_MIN: usize = 400; // i64: samples from here on may come out of order; the largest i64: none
+const H_OOO: usize = 408; // staged samples that are out of order, as H_STAGED
+const H_OOO_CAP: usize = 412;
+const H_OOO_COUNT: usize = 416;
 
 // --- series, 128 bytes ----------------------------------------------------------------------------------------------
 const S_HASH: usize = 0;
@@ -70,12 +74,14 @@ const S_GEN: usize = 56; // odd while chunk, metas or their places change
 const S_LEAD: usize = 60;
 const S_TRAIL: usize = 61;
 const S_CLASS: usize = 62;
+const S_ENCODING: usize = 63; // of the open chunk: 0 for XOR, else as in chunk files
 const S_CHUNK_MINT: usize = 64; // i64
 const S_NEXT_AT: usize = 72; // i64
 const S_METAS: usize = 80; // newest block of chunk metas
 const S_META_COUNT: usize = 84;
 const S_STAGED_T: usize = 88; // i64
 const S_STAGED_EPOCH: usize = 96;
+const S_EXTRA: usize = 100; // what few series have; the length of an open histogram chunk is its first word
 const S_STAGED_V: usize = 104; // u64
 
 // --- chunk meta block: prev u32, cap u32, count u32, pad; entries of 32 bytes ----------------------------------------
@@ -258,20 +264,39 @@ function reject(h: usize, s: usize, t: i64, field: usize): void {
 }
 
 /**
- * Checks one sample against its series and stages it. Behaviour: a sample before the head's minimum is out of bounds, an
- * identical duplicate is accepted and dropped, the same time with other bits is a conflict, an older time is out of
- * order (prometheus tsdb/head_append.go appendable). The caller has made room.
+ * Stages a sample that is not newer than its series' last one or the head's minimum, or counts why it is refused
+ * (prometheus tsdb/head_append.go appendable): an identical duplicate of the newest sample is accepted and dropped, the
+ * same time with other bits is a conflict, and what is left may be out of order if there is a window for that.
  */
+function notNewer(h: usize, s: usize, t: i64, v: u64, lastT: i64, again: bool): void {
+  const bounded = t < load<i64>(h, H_MIN_VALID);
+  if (!bounded && t == lastT) {
+    const same = again ? load<u64>(s, S_STAGED_V) == v
+      : load<u8>(s, S_ENCODING) == 0 && load<u64>(s, S_LAST_V) == v;
+    if (same) bump(h, H_IDENTICAL);
+    else reject(h, s, t, H_CONFLICTS);
+    return;
+  }
+  const oldest = load<i64>(h, H_OOO_MIN);
+  if (t >= oldest && oldest != i64.MAX_VALUE) {
+    const count = load<u32>(h, H_OOO_COUNT);
+    const entry: usize = <usize>load<u32>(h, H_OOO) + <usize>count * STAGED_ENTRY;
+    store<u32>(entry, <u32>s);
+    store<i64>(entry, t, 8);
+    store<u64>(entry, v, 16);
+    store<u32>(h, count + 1, H_OOO_COUNT);
+    return;
+  }
+  reject(h, s, t, bounded || oldest != i64.MAX_VALUE ? H_TOO_OLD : H_OUT_OF_ORDER);
+}
+
+/** Checks one sample against its series and stages it. The caller has made room. */
 function stageSample(h: usize, s: usize, t: i64, v: u64): void {
-  if (t < load<i64>(h, H_MIN_VALID)) { reject(h, s, t, H_TOO_OLD); return; }
   const epoch = load<u32>(h, H_EPOCH);
   const again = load<u32>(s, S_STAGED_EPOCH) == epoch;
   const lastT = again ? load<i64>(s, S_STAGED_T) : load<i64>(s, S_LAST_T);
-  if (t <= lastT) {
-    if (t < lastT) { reject(h, s, t, H_OUT_OF_ORDER); return; }
-    const lastV = again ? load<u64>(s, S_STAGED_V) : load<u64>(s, S_LAST_V);
-    if (lastV == v) { bump(h, H_IDENTICAL); return; }
-    reject(h, s, t, H_CONFLICTS);
+  if (t <= lastT || t < load<i64>(h, H_MIN_VALID)) {
+    notNewer(h, s, t, v, lastT, again);
     return;
   }
   const count = load<u32>(h, H_STAGED_COUNT);
@@ -309,6 +334,7 @@ export function stageSampleAt(h: usize, s: usize, at: usize): void {
 // @ts-ignore: decorator
 @inline function roomFor(h: usize, n: u32): bool {
   return load<u32>(h, H_STAGED_CAP) - load<u32>(h, H_STAGED_COUNT) >= n
+    && load<u32>(h, H_OOO_CAP) - load<u32>(h, H_OOO_COUNT) >= n
     && load<u32>(h, H_RECORD_CAP) - load<u32>(h, H_RECORD_LEN) >= n * 28 + 32;
 }
 
@@ -517,20 +543,22 @@ function cut(h: usize, s: usize): bool {
   if (chunk == 0) return true;
   const pub = load<u32>(s, S_PUB);
   const count = pub >> 16;
-  const bytes = ((pub & 0xffff) + 7) >> 3;
+  const encoding = load<u8>(s, S_ENCODING);
+  const bytes = encoding == 0 ? ((pub & 0xffff) + 7) >> 3 : load<u32>(load<u32>(s, S_EXTRA));
   generation(s);
   const meta: usize = addMeta(h, s);
   if (meta == 0) { generation(s); return false; }
-  store<u16>(chunk, bswap<u16>(<u16>count));
+  if (encoding == 0) store<u16>(chunk, bswap<u16>(<u16>count));
   store<i64>(meta, load<i64>(s, S_CHUNK_MINT));
   store<i64>(meta, load<i64>(s, S_LAST_T), 8);
   store<u32>(meta, 0, 16);
   store<u32>(meta, <u32>chunk, 20);
   store<u32>(meta, bytes, 24);
   store<u16>(meta, <u16>count, 28);
-  store<u8>(meta, 1, 30);
+  store<u8>(meta, encoding == 0 ? 1 : encoding, 30);
   store<u8>(meta, load<u8>(s, S_CLASS), 31);
   store<u32>(s, 0, S_CHUNK);
+  store<u8>(s, 0, S_ENCODING);
   atomic.store<u32>(s, 0, S_PUB);
   generation(s);
   const n = load<u32>(h, H_CUT_COUNT);
@@ -539,6 +567,11 @@ function cut(h: usize, s: usize): bool {
   store<u32>(entry, <u32>meta, 4);
   store<u32>(h, n + 1, H_CUT_COUNT);
   return true;
+}
+
+/** Ends the open chunk of a series, of whatever encoding; 0 when the arena is full. */
+export function cutOpen(h: usize, s: usize): i32 {
+  return cut(h, s) ? 1 : 0;
 }
 
 function grow(h: usize, s: usize, bytes: u32): bool {
@@ -622,7 +655,8 @@ function open(h: usize, s: usize, t: i64, v: u64): bool {
 function append(h: usize, s: usize, t: i64, v: u64): bool {
   let chunk = load<u32>(s, S_CHUNK);
   let pub = load<u32>(s, S_PUB);
-  if (chunk != 0) {
+  if (chunk != 0 && load<u8>(s, S_ENCODING) != 0) { if (!cut(h, s)) return false; chunk = 0; }
+  else if (chunk != 0) {
     const count = pub >> 16;
     const bytes = ((pub & 0xffff) + 7) >> 3;
     const target = load<u32>(h, H_SAMPLES_PER_CHUNK);
@@ -735,7 +769,7 @@ export function replay(h: usize, from: u32, len: u32): i32 {
     const lastT = load<i64>(s, S_LAST_T);
     if (t > lastT) { if (!append(h, s, t, v)) return -1; }
     // A chunk read from disk ends with a time only: the log still knows the value, which duplicates are judged by.
-    else if (t == lastT) store<u64>(s, v, S_LAST_V);
+    else if (t == lastT && load<u8>(s, S_ENCODING) == 0) store<u64>(s, v, S_LAST_V);
   }
   return <i32>len;
 }

@@ -36,6 +36,7 @@ export interface IngestKernel {
   freeBuffer(h: number, at: number, sizeClass: number): void;
   addMeta(h: number, series: number): number;
   apply(h: number): number;
+  cutOpen(h: number, series: number): number;
   mapRef(h: number, ref: number, series: number): void;
   replay(h: number, from: number, length: number): number;
 }

@@ -64,6 +64,29 @@ export function readVarint(cursor: ByteCursor): number {
   throw new ShortBytesError();
 }
 
+/** Reads an int64 as protobuf writes it: two's complement, so that negative ones take ten bytes. Exact to 2^53. */
+export function readInt64(cursor: ByteCursor): number {
+  const { bytes, end } = cursor;
+  let pos = cursor.pos;
+  let lo = 0;
+  let hi = 0;
+  for (let shift = 0; shift < 70; shift += 7) {
+    if (pos >= end) throw new ShortBytesError();
+    const b = bytes[pos++] as number;
+    const x = b & 0x7f;
+    if (shift < 28) lo |= x << shift;
+    else if (shift === 28) {
+      lo |= x << 28;
+      hi |= x >>> 4;
+    } else hi |= x << (shift - 32);
+    if (b < 0x80) {
+      cursor.pos = pos;
+      return hi * 4294967296 + (lo >>> 0);
+    }
+  }
+  throw new ShortBytesError();
+}
+
 /** Writes an unsigned varint at `pos` and returns the position after it. The value is an integer below 2^53. */
 export function writeUvarint(out: Uint8Array, pos: number, value: number): number {
   let v = value;

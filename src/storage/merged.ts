@@ -6,8 +6,10 @@
  * deduplication is the querier's and lives in dedup/.)
  */
 import { compareUtf8 } from '../lib/utf8.ts';
+import { HistogramColumns } from '../model/histogram.ts';
 import { Labels, compareLabels, equalLabels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
+import { orderHistograms } from '../model/order-histograms.ts';
 import { FloatColumns } from './storage.ts';
 import type {
   Queryable,
@@ -264,6 +266,18 @@ class MergedSeriesSet implements SeriesSet {
       this.#set(set).readFloats(index, into, dropStale);
       chain(t, v, into);
     }
+  }
+
+  readHistograms(i: number, into: HistogramColumns, dropStale: boolean): void {
+    const [first, ...others] = this.#part(i);
+    if (first === undefined) throw new Error('BUG: a merged series without parts');
+    this.#set(first[0]).readHistograms(first[1], into, dropStale);
+    for (const [set, index] of others) {
+      const more = new HistogramColumns();
+      this.#set(set).readHistograms(index, more, dropStale);
+      for (let k = 0; k < more.length; k++) into.addFrom(more, k);
+    }
+    if (others.length > 0) orderHistograms(into, { ...this.#range, dropStale });
   }
 
   share(from: number, to: number): SharedSeries {

@@ -5,6 +5,7 @@
  * with *references* to their samples; nothing is decoded before {@link SeriesSet.readFloats}, so a select over a
  * million series costs labels and references only, and shards of one select can be decoded by different workers.
  */
+import type { HistogramColumns } from '../model/histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { Matcher } from '../model/matcher.ts';
 import { STALE_NAN_HI, STALE_NAN_LO } from '../model/value.ts';
@@ -70,6 +71,12 @@ export interface SeriesSet {
    * @throws CorruptionError when the stored bytes are not what their format says.
    */
   readFloats(i: number, into: FloatColumns, dropStale: boolean): void;
+  /**
+   * Decodes the i-th series' native histograms with mint <= t <= maxt of the request into `into`, replacing what it held:
+   * in order of time, each time once. Stale ones are kept when not `dropStale`: the bits of their sum tell.
+   * @throws CorruptionError as readFloats.
+   */
+  readHistograms(i: number, into: HistogramColumns, dropStale: boolean): void;
   /**
    * A description of series from..to (exclusive) that another thread turns into a set over the same samples with
    * {@link Queryable.openShared}: plain data that survives a structured clone. Series keep their order; the new set

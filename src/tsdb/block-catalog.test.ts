@@ -97,7 +97,7 @@ test('a block and the head of which it is a part change hands in one step', () =
   catalog.addCut(undefined, 20);
   deepEqual([view.content.blocks.length, view.content.headMint], [1, 20]);
   catalog.truncating(20);
-  equal(view.truncated(19), true);
+  equal(view.truncated({ headMint: 19, lateFrom: null }), true);
   catalog.truncated(7);
   equal(view.content.headFirstFile, 7);
   catalog.retire([ulid(1)]);

@@ -97,6 +97,27 @@ export class BlockCatalog {
     this.#publish({ headMint });
   }
 
+  /** Late chunks of the head before this place (placeOf) come from blocks. */
+  get lateFrom(): number {
+    return this.#content.lateFrom ?? 0;
+  }
+
+  /** The head may have samples that came out of order: they are read from the first on. */
+  takeLate(): void {
+    this.#publish({ lateFrom: this.lateFrom });
+  }
+
+  /** Publishes blocks with samples that came out of order, and from which place on such chunks are read in the head. */
+  addLate(blocks: readonly ListedBlock[], lateFrom: number): void {
+    for (const block of blocks) this.#insert(block);
+    this.#publish({ lateFrom });
+  }
+
+  /** Such chunks before a place are about to go: queries that began before must have ended. */
+  truncatingLate(place: number): void {
+    this.#publish({ lateTruncated: place });
+  }
+
   /** Head samples before `t` are about to go: queries that began before must have ended. */
   truncating(t: number): void {
     this.#publish({ truncated: t });

@@ -26,11 +26,11 @@ test('a table: what is published is read, as one object until it changes', () =>
 test('a table: what was truncated is told', () => {
   const memory = createTable();
   const view = new TableView(memory);
-  equal(view.truncated(-Infinity), false);
+  equal(view.truncated({ headMint: null, lateFrom: null }), false);
   publishTable(memory, { ...EMPTY_TABLE, truncated: 100 });
-  equal(view.truncated(-Infinity), true);
-  equal(view.truncated(99), true);
-  equal(view.truncated(100), false);
+  equal(view.truncated({ headMint: null, lateFrom: null }), true);
+  equal(view.truncated({ headMint: 99, lateFrom: null }), true);
+  equal(view.truncated({ headMint: 100, lateFrom: null }), false);
 });
 
 test('a table that does not fit is refused and changes nothing', () => {

@@ -42,7 +42,17 @@ export interface TableContent {
   readonly truncated: number | null;
   /** The first chunks_head/ file that is still needed. */
   readonly headFirstFile: number;
+  /**
+   * The head's chunks of samples that came out of order are read from this place on (series-snapshot.ts, placeOf): those
+   * before it are in blocks. null: the head has no such samples.
+   */
+  readonly lateFrom: number | null;
+  /** Such chunks before this place may be gone; null: all are there. */
+  readonly lateTruncated: number | null;
 }
+
+/** What of a head is to be read, as a table had it. */
+export type HeadSpan = Pick<TableContent, 'headMint' | 'lateFrom'>;
 
 /** The table of a TSDB without blocks. */
 export const EMPTY_TABLE: TableContent = {
@@ -52,6 +62,8 @@ export const EMPTY_TABLE: TableContent = {
   headMint: null,
   truncated: null,
   headFirstFile: 0,
+  lateFrom: null,
+  lateTruncated: null,
 };
 
 /** Makes the memory of a table, empty. */
@@ -98,10 +110,11 @@ export class TableView {
     return this.#content;
   }
 
-  /** Whether head samples from `mint` on may have been taken out of the head. */
-  truncated(mint: number): boolean {
-    const { truncated } = this.content;
-    return truncated !== null && mint < truncated;
+  /** Whether samples that a select on the head counted on may have been taken out of it since. */
+  truncated({ headMint, lateFrom }: HeadSpan): boolean {
+    const { truncated, lateTruncated } = this.content;
+    if (truncated !== null && (headMint ?? -Infinity) < truncated) return true;
+    return lateFrom !== null && lateTruncated !== null && lateFrom < lateTruncated;
   }
 
   #read(): void {

@@ -1,8 +1,10 @@
 /** The series that a select on a TSDB found: one or several sources of chunks, merged into one set of columns. */
 import type { XorScratch } from '../chunkenc/xor-scratch.ts';
 import { CodedError } from '../lib/errors.ts';
+import type { HistogramColumns } from '../model/histogram.ts';
 import { compareLabels, equalLabels } from '../model/labels.ts';
 import type { Labels } from '../model/labels.ts';
+import { orderHistograms } from '../model/order-histograms.ts';
 import type { FloatColumns, SeriesSet, SharedSeries, TimeRange } from '../storage/storage.ts';
 import type { ChunkSet } from './index/chunk-set.ts';
 
@@ -98,6 +100,20 @@ export class ChunkSeriesSet<K> implements SeriesSet {
     into.t = scratch.t;
     into.v = scratch.v;
     into.length = scratch.length;
+  }
+
+  readHistograms(i: number, into: HistogramColumns, dropStale: boolean): void {
+    const { scratch, stale } = this.#reading;
+    scratch.clear();
+    into.clear();
+    for (let part = this.#first(i); part < this.#end(i); part++) {
+      const number = this.#parts.numbers[part] as number;
+      this.#source(part).appendHistograms(number, scratch, into);
+    }
+    if (stale()) {
+      throw new CodedError('unavailable', 'samples moved to a block during the query, ask again');
+    }
+    orderHistograms(into, { ...this.#range, dropStale });
   }
 
   share(from: number, to: number): SharedSeries {

@@ -13,6 +13,8 @@ import { CodedError, errorText } from '../lib/errors.ts';
 import type { FileLayer } from '../lib/file-layer.ts';
 import type { Logger } from '../lib/log.ts';
 import { ShortBytesError, readUvarint } from '../lib/varint.ts';
+import type { Matcher } from '../model/matcher.ts';
+import type { TimeRange } from '../storage/storage.ts';
 import { headChunkFileName } from './chunks/head-chunk-format.ts';
 import { isAdopted, markOurs } from './adoption.ts';
 import { listBlocks } from './block/list-blocks.ts';
@@ -23,12 +25,15 @@ import { lockDirectory } from './directory-lock.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import type { StageCounts } from './head/arena-ingest.ts';
 import type { ArenaMemory } from './head/arena.ts';
+import type { FamilyMetadata } from './head/metadata-store.ts';
+import type { SeriesExemplars } from './head/exemplar-search.ts';
 import { CHUNK_RANGE_MS, HeadWriter } from './head/head-writer.ts';
-import type { HeadStats } from './head/head-writer.ts';
+import type { HeadStats, LatePlan } from './head/head-writer.ts';
 import { replayHead } from './head/replay.ts';
 import type { ReplayReport } from './head/replay.ts';
 import { GroupCommit } from './wal/group-commit.ts';
 import type { FsyncPolicy } from './wal/group-commit.ts';
+import { segmentName } from './wal/page-format.ts';
 import { rewriteSegment } from './wal/rewrite-segment.ts';
 import { WalWriter, segmentIndexes } from './wal/wal-writer.ts';
 
@@ -42,6 +47,10 @@ export interface DbOptions {
   readonly log: Logger;
   /** The machine's by default. */
   readonly clock?: Clock;
+  /** How far behind the head's newest sample others may come (ms); 0, the default: none may come out of order. */
+  readonly outOfOrderWindowMs?: number;
+  /** How many exemplars are kept; 0, the default: none. */
+  readonly exemplarsMax?: number;
 }
 
 /** What opening found. */
@@ -55,6 +64,8 @@ export interface OpenReport {
   readonly listing: BlockListing;
   /** The end of the newest block (ms, exclusive): the head begins there. -Infinity without blocks. */
   readonly headMint: number;
+  /** Whether the head has samples that came out of order, or may get some. */
+  readonly takesLate: boolean;
   /** Whether the directory held data that we had not made, when it was opened for the first time. */
   readonly adopted: boolean;
   /** What log and head chunks hold: how often each kind of record and each chunk encoding occurs. */
@@ -82,6 +93,8 @@ export class Db {
   readonly #lock: DirectoryLock;
   readonly #head: HeadWriter;
   readonly #wal: WalWriter | undefined;
+  /** The log of samples that came out of order: there when they may come, or have come. */
+  readonly #wbl: WalWriter | undefined;
   readonly #commit: GroupCommit | undefined;
   readonly #clock: Clock;
   /** When samples were last accepted, of the wall clock. */
@@ -122,6 +135,7 @@ export class Db {
     if (headMint > -Infinity) this.#head.setMinValidTime(headMint);
     const replay = replayHead(this.#head, options.directory, options.log);
     const readOnlyReason = describeUnsupported(options.directory, replay);
+    const hasLate = !this.#head.late.isEmpty;
     const { series, samples, chunks } = replay;
     const contents = Object.fromEntries(replay.contents);
     this.report = {
@@ -132,6 +146,7 @@ export class Db {
       contents,
       listing,
       headMint,
+      takesLate: hasLate || (options.outOfOrderWindowMs ?? 0) > 0,
       adopted,
     };
     if (readOnlyReason !== '') return;
@@ -140,10 +155,14 @@ export class Db {
     this.#repair(replay);
     const { directory, files, log } = options;
     this.#wal = new WalWriter({ directory: join(directory, 'wal'), files, log });
-    this.#commit = new GroupCommit(this.#wal, options.fsync);
+    if (this.report.takesLate)
+      this.#wbl = new WalWriter({ directory: join(directory, 'wbl'), files, log });
+    const logs = this.#wbl === undefined ? [this.#wal] : [this.#wal, this.#wbl];
+    this.#commit = new GroupCommit(logs, options.fsync);
     const chunkWriter = new HeadChunkWriter(join(directory, 'chunks_head'), files);
     for (const [sequence, maxt] of replay.chunkFiles) chunkWriter.note(sequence, maxt);
-    this.#head.attach(this.#wal, chunkWriter);
+    for (const sequence of replay.lateFiles) chunkWriter.noteLate(sequence);
+    this.#head.attach({ wal: this.#wal, wbl: this.#wbl }, chunkWriter);
   }
 
   /**
@@ -156,11 +175,9 @@ export class Db {
 
   /** The same for a request that is not compressed. */
   async writeDecoded(body: Uint8Array): Promise<StageCounts> {
-    if (this.#commit === undefined) {
-      throw new CodedError('unavailable', `the TSDB is read-only: ${this.report.readOnlyReason}`);
-    }
+    if (this.#commit === undefined) throw this.#readOnly();
     const counts = this.#head.write(body);
-    if (counts.accepted === 0) return counts;
+    if (counts.accepted + counts.histograms + counts.exemplars === 0) return counts;
     this.#writtenAt = this.#clock.now();
     await this.#commit.durable();
     return counts;
@@ -200,6 +217,48 @@ export class Db {
     return headChunkSequences(join(this.#options.directory, 'chunks_head'))[0] ?? 0;
   }
 
+  /** {@link HeadWriter.flushLate}: what came out of order and can become blocks. */
+  planLateCut(): LatePlan | undefined {
+    return this.#wal === undefined ? undefined : this.#head.flushLate();
+  }
+
+  /** Takes late samples that blocks hold now out of memory and deletes what of their log is needed no more. */
+  truncateLate({ place, segment }: Pick<LatePlan, 'place' | 'segment'>): void {
+    this.#head.truncateLate(place);
+    const { directory, files } = this.#options;
+    const wbl = join(directory, 'wbl');
+    for (const index of segmentIndexes(wbl))
+      if (index <= segment) files.remove(join(wbl, segmentName(index)));
+  }
+
+  /**
+   * {@link HeadWriter.delete} for any of the matcher sets; resolves when it is as durable as the fsync policy says.
+   * @throws CodedError unavailable.
+   */
+  async deleteSeries(
+    matcherSets: readonly (readonly Matcher[])[],
+    { mint, maxt }: TimeRange,
+  ): Promise<number> {
+    if (this.#commit === undefined) throw this.#readOnly();
+    let touched = 0;
+    for (const matchers of matcherSets) touched += this.#head.delete(matchers, mint, maxt);
+    if (touched > 0) await this.#commit.durable();
+    return touched;
+  }
+
+  /** Exemplars of series that match any of the sets, in a range of time (ms, inclusive), series in label order. */
+  exemplars(
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): readonly SeriesExemplars[] {
+    return this.#head.findExemplars(matcherSets, range);
+  }
+
+  /** Metadata of metric families as senders told it: all, or that of a name. */
+  metadata(name?: string): readonly [string, FamilyMetadata][] {
+    return this.#head.metadata.list(name);
+  }
+
   /** Current figures. */
   stats(): DbStats {
     return { ...this.#head.stats(), walSegment: this.#wal?.segment ?? -1 };
@@ -210,21 +269,25 @@ export class Db {
     try {
       this.#head.close();
       this.#wal?.close();
+      this.#wbl?.close();
     } finally {
       this.#lock.release();
     }
   }
 
+  #readOnly(): CodedError {
+    return new CodedError('unavailable', `the TSDB is read-only: ${this.report.readOnlyReason}`);
+  }
+
   /** Brings the files to what replay took from them, so that any reader sees the same. */
   #repair(replay: ReplayReport): void {
     const { directory, files, log } = this.#options;
-    if (replay.tornEnd !== undefined) {
-      const { file, soundEnd } = replay.tornEnd;
+    for (const { file, soundEnd } of replay.tornEnds) {
       truncate(files, file, soundEnd);
       log.info('cut the torn end off the WAL', { file, size: soundEnd });
     }
-    for (const segment of replay.damagedSegments) {
-      const records = rewriteSegment(join(directory, 'wal'), segment);
+    for (const { log: name, segment } of replay.damagedSegments) {
+      const records = rewriteSegment(join(directory, name), segment);
       log.warn(
         'rewrote a damaged WAL segment with its sound records, the old one is kept beside it',
         {

@@ -16,10 +16,18 @@ import type { BlockListing, ListedBlock } from './block/list-blocks.ts';
 import type { BlockCatalog } from './block-catalog.ts';
 import type { CutRange } from './compact/cut-block.ts';
 import type { PlannedCut } from './db.ts';
+import { CHUNK_RANGE_MS as BLOCK_RANGE_MS } from './head/head-writer.ts';
+import type { LatePlan } from './head/head-writer.ts';
 import type { MaintenanceMetrics } from './maintenance-metrics.ts';
 import { beyondRetention } from './retention.ts';
 import type { RetentionLimits } from './retention.ts';
 import type { CheckpointReport } from './wal/checkpoint.ts';
+
+/** Late samples of a head by the places of their chunks: from..to, exclusive. */
+export interface LatePart {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** The work of maintenance. Each call is made after the one before it has ended. */
 export interface MaintenanceWork {
@@ -29,6 +37,12 @@ export interface MaintenanceWork {
   cut(range: CutRange, ulid: string): Promise<ListedBlock | undefined>;
   /** {@link Db.truncateHead}. */
   truncateHead(maxt: number): Promise<number>;
+  /** {@link Db.planLateCut}. */
+  planLateCut(): Promise<LatePlan | undefined>;
+  /** Writes a block with late samples of a range in chunks with places from..to; undefined when there are none. */
+  cutLate(range: CutRange, part: LatePart, ulid: string): Promise<ListedBlock | undefined>;
+  /** {@link Db.truncateLate}. */
+  truncateLate(plan: LatePlan): Promise<void>;
   /** {@link makeCheckpoint}. */
   checkpoint(mint: number, segment: number): Promise<CheckpointReport | undefined>;
   /** Names in the data directory: what tells whether a listing is worth its cost. */
@@ -123,7 +137,34 @@ export class TsdbMaintenance {
       catalog.truncated(await work.truncateHead(plan.maxt));
       metrics.headTruncations.inc();
       await this.#checkpoint(plan);
+      await this.#cutLate();
     }
+  }
+
+  /**
+   * Makes blocks of what came out of order, one a block range (prometheus tsdb/db.go compactOOO). Blocks of a round that
+   * failed are found by the next listing: their samples are then in blocks and, until the next round, in the head.
+   */
+  async #cutLate(): Promise<void> {
+    const { catalog, work, metrics, clock, log } = this.#options;
+    const plan = await work.planLateCut();
+    if (plan === undefined) return;
+    const part = { from: catalog.lateFrom, to: plan.place };
+    const blocks: ListedBlock[] = [];
+    const first = Math.trunc(plan.mint / BLOCK_RANGE_MS) * BLOCK_RANGE_MS;
+    for (let mint = first; mint <= plan.maxt; mint += BLOCK_RANGE_MS) {
+      metrics.compactionsTriggered.inc();
+      const range = { mint, maxt: mint + BLOCK_RANGE_MS };
+      const block = await work.cutLate(range, part, newUlid(clock.now()));
+      if (block === undefined) continue;
+      blocks.push(block);
+      metrics.compactions.inc();
+      log.info('block cut of samples that came out of order', describe(block.meta));
+    }
+    catalog.addLate(blocks, plan.place);
+    await work.drain();
+    catalog.truncatingLate(plan.place);
+    await work.truncateLate(plan);
   }
 
   async #cut(plan: PlannedCut): Promise<void> {

@@ -18,12 +18,15 @@ import type {
 import type { BlockHandle } from './block/block-handle.ts';
 import { BlockReader } from './block/block-reader.ts';
 import { TableView } from './block-table.ts';
+import type { HeadSpan } from './block-table.ts';
 import { ChunkSeriesSet, mergeByLabels } from './chunk-series-set.ts';
 import type { SetReading, SetSource, SharedParts } from './chunk-series-set.ts';
 import type { PageCache } from './chunks/page-cache.ts';
 import type { HeadHandle } from './head/chunk-source.ts';
 import { HeadReader } from './head/head-reader.ts';
 import type { SharedHeadSeries } from './head/head-series-set.ts';
+import { inOrderWindow } from './head/series-snapshot.ts';
+import type { HeadWindow } from './head/series-snapshot.ts';
 import { LabelStore } from './index/label-store.ts';
 
 /** What a thread needs to read a TSDB: plain data and shared memories, so it can be posted to workers. */
@@ -33,8 +36,8 @@ export interface TsdbHandle {
   readonly table: SharedArrayBuffer;
 }
 
-/** What another thread opens a part of a set by: a block, or the head with the time it is read from. */
-type SourceKey = { readonly block: BlockHandle } | { readonly headMint: number };
+/** What another thread opens a part of a set by: a block, or the head with what of it is read. */
+type SourceKey = { readonly block: BlockHandle } | { readonly head: HeadSpan };
 
 /** One thread's access to a TSDB. */
 export class TsdbReader implements Queryable {
@@ -55,17 +58,17 @@ export class TsdbReader implements Queryable {
   }
 
   async select(request: SelectRequest): Promise<SeriesSet> {
-    const { blocks, headMint } = this.#current();
+    const { blocks, head } = this.#current();
     const sources: SetSource<SourceKey>[] = [];
     for (const block of blocks) {
       if (block.maxt <= request.mint || block.mint > request.maxt) continue;
       const set = this.#block(block).select(request);
       if (set.count > 0) sources.push({ key: { block }, set });
     }
-    const mint = Math.max(request.mint, headMint);
-    if (mint <= request.maxt) {
-      const set = this.#head.select({ ...request, mint });
-      if (set.count > 0) sources.push({ key: { headMint }, set });
+    const window = windowOf(head, request);
+    if (window !== undefined) {
+      const set = this.#head.select(request.matchers, window);
+      if (set.count > 0) sources.push({ key: { head }, set });
     }
     const parts = mergeByLabels(sources.map(({ set }) => set));
     return new ChunkSeriesSet(request, sources, parts, this.#reading(sources, request));
@@ -81,7 +84,11 @@ export class TsdbReader implements Queryable {
   }
 
   async labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): Promise<Texts> {
-    return this.#union(range, (source, part) => source.labelNames(matcherSets, part));
+    return this.#union(
+      range,
+      (block) => block.labelNames(matcherSets, range),
+      (head, window) => head.labelNames(matcherSets, window),
+    );
   }
 
   async labelValues(
@@ -89,7 +96,11 @@ export class TsdbReader implements Queryable {
     matcherSets: readonly (readonly Matcher[])[],
     range: TimeRange,
   ): Promise<Texts> {
-    return this.#union(range, (source, part) => source.labelValues(name, matcherSets, part));
+    return this.#union(
+      range,
+      (block) => block.labelValues(name, matcherSets, range),
+      (head, window) => head.labelValues(name, matcherSets, window),
+    );
   }
 
   /** Closes every file. */
@@ -102,23 +113,24 @@ export class TsdbReader implements Queryable {
   /** What sources that a range reaches say, each text once, sorted. */
   #union(
     range: TimeRange,
-    ask: (source: HeadReader | BlockReader, part: TimeRange) => string[],
+    askBlock: (block: BlockReader) => string[],
+    askHead: (head: HeadReader, window: HeadWindow) => string[],
   ): Texts {
-    const { blocks, headMint } = this.#current();
+    const { blocks, head } = this.#current();
     const found = new Set<string>();
     const add = (texts: string[]): void => {
       for (const text of texts) found.add(text);
     };
     for (const block of blocks) {
-      if (block.maxt > range.mint && block.mint <= range.maxt) add(ask(this.#block(block), range));
+      if (block.maxt > range.mint && block.mint <= range.maxt) add(askBlock(this.#block(block)));
     }
-    const mint = Math.max(range.mint, headMint);
-    if (mint <= range.maxt) add(ask(this.#head, { mint, maxt: range.maxt }));
+    const window = windowOf(head, range);
+    if (window !== undefined) add(askHead(this.#head, window));
     return { texts: [...found].sort(compareUtf8), warnings: this.#missing(range) };
   }
 
   /** The table's content; closes what nobody needs any more when it has changed. */
-  #current(): { blocks: readonly BlockHandle[]; headMint: number } {
+  #current(): { blocks: readonly BlockHandle[]; head: HeadSpan } {
     const { content } = this.#table;
     if (content !== this.#seen) {
       this.#seen = content;
@@ -130,7 +142,8 @@ export class TsdbReader implements Queryable {
         this.#blocks.delete(ulid);
       }
     }
-    return { blocks: content.blocks, headMint: content.headMint ?? -Infinity };
+    const { blocks, headMint, lateFrom } = content;
+    return { blocks, head: { headMint, lateFrom } };
   }
 
   #block(handle: BlockHandle): BlockReader {
@@ -144,8 +157,8 @@ export class TsdbReader implements Queryable {
 
   #open(key: SourceKey, payload: unknown, range: TimeRange): SetSource<SourceKey>['set'] {
     if ('block' in key) return this.#block(key.block).openShared(payload);
-    const mint = Math.max(range.mint, key.headMint);
-    return this.#head.openShared(payload as SharedHeadSeries, { mint, maxt: range.maxt });
+    const window = windowOf(key.head, range) ?? inOrderWindow(range);
+    return this.#head.openShared(payload as SharedHeadSeries, window);
   }
 
   /** Says which blocks should be in an answer and cannot be read. */
@@ -156,11 +169,17 @@ export class TsdbReader implements Queryable {
   }
 
   #reading(sources: readonly SetSource<SourceKey>[], range: TimeRange): SetReading {
-    const head = sources.find(({ key }) => 'headMint' in key)?.key;
-    const stale =
-      head === undefined || !('headMint' in head)
-        ? () => false
-        : () => this.#table.truncated(head.headMint);
+    const head = sources.map(({ key }) => ('head' in key ? key.head : undefined)).find(Boolean);
+    const stale = head === undefined ? () => false : () => this.#table.truncated(head);
     return { scratch: this.#scratch, stale, warnings: this.#missing(range) };
   }
+}
+
+/** What a range needs of the head; undefined when nothing. */
+function windowOf({ headMint, lateFrom }: HeadSpan, range: TimeRange): HeadWindow | undefined {
+  const mint = Math.max(range.mint, headMint ?? -Infinity);
+  if (mint > range.maxt && lateFrom === null) return undefined;
+  const { maxt } = range;
+  if (lateFrom === null) return inOrderWindow({ mint, maxt });
+  return { mint, maxt, lateMint: range.mint, lateFrom };
 }

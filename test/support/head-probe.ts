@@ -12,7 +12,7 @@ import type { Logger } from '../../src/lib/log.ts';
 import { HeadChunkWriter } from '../../src/tsdb/chunks/head-chunk-writer.ts';
 import { createArenaMemory } from '../../src/tsdb/head/arena.ts';
 import type { ArenaMemory } from '../../src/tsdb/head/arena.ts';
-import { H, META, META_BLOCK, S } from '../../src/tsdb/head/arena-layout.ts';
+import { H, META, META_BLOCK, S, X } from '../../src/tsdb/head/arena-layout.ts';
 import { HeadWriter } from '../../src/tsdb/head/head-writer.ts';
 import { replayHead } from '../../src/tsdb/head/replay.ts';
 import { readSegment } from '../../src/tsdb/wal/wal-reader.ts';
@@ -32,6 +32,7 @@ export interface ProbeOptions {
   readonly arenaBytes?: number;
   readonly files?: FileLayer;
   readonly log?: Logger;
+  readonly exemplarsMax?: number;
   /** Called before replay. */
   readonly prepare?: (head: HeadWriter) => void;
 }
@@ -42,12 +43,13 @@ export function openHead(directory: string, options: ProbeOptions = {}): ProbedH
     createArenaMemory(options.arenaBytes ?? 24 << 20),
   );
   const log = options.log ?? nopLogger;
-  const head = new HeadWriter({ memories, log, twin: options.twin ?? false });
+  const { twin = false, exemplarsMax = 0 } = options;
+  const head = new HeadWriter({ memories, log, twin, exemplarsMax });
   options.prepare?.(head);
   replayHead(head, directory, nopLogger);
   const files = options.files ?? systemFiles;
   const wal = new WalWriter({ directory: join(directory, 'wal'), files, log: nopLogger });
-  head.attach(wal, new HeadChunkWriter(join(directory, 'chunks_head'), files));
+  head.attach({ wal }, new HeadChunkWriter(join(directory, 'chunks_head'), files));
   return {
     head,
     directory,
@@ -82,7 +84,11 @@ export function chunksOf({ head, directory }: ProbedHead): Record<string, Probed
       const open = arena.get(series + S.chunk);
       const published = arena.get(series + S.published);
       if (open !== 0) {
-        const bytes = arena.u8.slice(open, open + Math.ceil((published & 0xffff) / 8));
+        const histogram = arena.u8[series + S.encoding] !== 0;
+        const length = histogram
+          ? arena.get(arena.get(series + S.extra) + X.openLength)
+          : Math.ceil((published & 0xffff) / 8);
+        const bytes = arena.u8.slice(open, open + length);
         const mint = arena.getI64(series + S.chunkMint);
         push(mint, arena.getI64(series + S.lastT), published >>> 16, bytes);
       }

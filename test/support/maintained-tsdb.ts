@@ -33,12 +33,14 @@ export interface MaintainedOptions {
   readonly files?: FileLayer;
   readonly log?: Logger;
   readonly retention?: Partial<RetentionPolicy>;
+  readonly outOfOrderWindowMs?: number;
+  readonly exemplarsMax?: number;
   /** Stands around the work, to fail a step of it. */
   readonly wrap?: (work: MaintenanceWork) => MaintenanceWork;
 }
 
 /** An open TSDB. */
-export class MaintainedTsdb {
+export class MaintainedTsdb implements Disposable {
   readonly db: Db;
   readonly catalog: BlockCatalog;
   readonly reader: TsdbReader;
@@ -49,11 +51,14 @@ export class MaintainedTsdb {
   constructor(options: MaintainedOptions) {
     const { directory, files = systemFiles, log = nopLogger, clock = new FakeClock(0) } = options;
     const memories = [createArenaMemory(64 << 20)];
-    this.db = Db.open({ directory, memories, fsync: 'segment', files, log, clock });
-    const { listing, headMint } = this.db.report;
+    const { outOfOrderWindowMs = 0, exemplarsMax = 0 } = options;
+    const settings = { fsync: 'segment', outOfOrderWindowMs, exemplarsMax } as const;
+    this.db = Db.open({ directory, memories, ...settings, files, log, clock });
+    const { listing, headMint, takesLate } = this.db.report;
     const table = createTable();
     this.catalog = new BlockCatalog(table, new FileNumbers());
     this.catalog.take(listing);
+    if (takesLate) this.catalog.takeLate();
     if (headMint > -Infinity) this.catalog.setHeadMint(headMint);
     const cache = new PageCache(PageCache.allocate(4 << 20));
     const head = { number: 0, memories, chunksDirectory: join(directory, 'chunks_head') };
@@ -62,6 +67,9 @@ export class MaintainedTsdb {
       planCut: async () => this.db.planCut(),
       cut: async (range, ulid) => cutBlock(head, range, { directory, ulid, files }),
       truncateHead: (maxt) => this.db.truncateHead(maxt),
+      planLateCut: async () => this.db.planLateCut(),
+      cutLate: async (range, part, ulid) => cutBlock(head, range, { directory, ulid, files, part }),
+      truncateLate: async (plan) => this.db.truncateLate(plan),
       checkpoint: async (mint, segment) =>
         makeCheckpoint({
           directory: join(directory, 'wal'),
@@ -121,6 +129,10 @@ export class MaintainedTsdb {
   async metric(name: string): Promise<number> {
     const samples = await this.metrics.snapshot();
     return samples.find((sample) => sample.name === `prometheus_tsdb_${name}`)?.value ?? NaN;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   close(): void {

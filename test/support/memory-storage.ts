@@ -1,4 +1,5 @@
 /** A storage in memory, for tests of what stands on {@link Queryable}: columns as they are, nothing decoded. */
+import type { HistogramColumns } from '../../src/model/histogram.ts';
 import { compareLabels, type Labels } from '../../src/model/labels.ts';
 import type { Matcher } from '../../src/model/matcher.ts';
 import { STALE_NAN_HI } from '../../src/model/value.ts';
@@ -116,6 +117,10 @@ class MemorySet implements SeriesSet {
     into.t.set(t.subarray(from, to));
     into.v.set(v.subarray(from, to));
     if (dropStale) removeStale(into);
+  }
+
+  readHistograms(_i: number, into: HistogramColumns): void {
+    into.clear();
   }
 
   share(from: number, to: number): SharedSeries {

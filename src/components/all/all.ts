@@ -58,6 +58,10 @@ export interface AllOptions {
   /** '' means `<data-dir>/tsdb/default-tenant`. */
   readonly tsdbPath: string;
   readonly fsync: FsyncPolicy;
+  /** How far behind the newest sample others may come (ms); 0: none may come out of order. */
+  readonly outOfOrderWindowMs: number;
+  /** How many exemplars are kept; 0: none. */
+  readonly exemplarsMax: number;
   readonly retention: RetentionOptions;
   readonly blockReloadIntervalMs: number;
   /** Where blocks go. */
@@ -241,7 +245,14 @@ class AllProcess {
   }
 
   #open(db: LocalTsdb): Promise<void> {
-    return db.open(this.#options.fsync, {
+    const { fsync, outOfOrderWindowMs, exemplarsMax } = this.#options;
+    const own = db.name === SELF;
+    const settings = {
+      fsync,
+      outOfOrderWindowMs: own ? 0 : outOfOrderWindowMs,
+      exemplarsMax: own ? 0 : exemplarsMax,
+    };
+    return db.open(settings, {
       ingest: this.#ingest,
       blocks: this.#blocks,
       drain: () => this.#queries.drain(),

@@ -14,6 +14,7 @@ import { DELETION_SUFFIX, directoryBytes, listBlocks } from '../../tsdb/block/li
 import type { BlockListing, ListedBlock } from '../../tsdb/block/list-blocks.ts';
 import { cutBlock } from '../../tsdb/compact/cut-block.ts';
 import type { CutRange } from '../../tsdb/compact/cut-block.ts';
+import type { HeadPart } from '../../tsdb/head/head-range.ts';
 import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
 import { INDEX_FILE } from '../../tsdb/index/index-format.ts';
 import { makeCheckpoint } from '../../tsdb/wal/checkpoint.ts';
@@ -25,6 +26,8 @@ export interface CutRequest {
   readonly head: HeadHandle;
   readonly range: CutRange;
   readonly ulid: string;
+  /** Samples that came in order by default. */
+  readonly part?: HeadPart;
 }
 
 /** What `blocks.checkpoint` takes. */
@@ -49,8 +52,8 @@ export function blockTasks(log: Logger, files: FileLayer = systemFiles): Record<
   return {
     'blocks.list': (directory: string): BlockListing => listBlocks(directory),
     'blocks.cut': (request: CutRequest, { signal }: TaskContext): ListedBlock | undefined => {
-      const { directory, head, range, ulid } = request;
-      return cutBlock(head, range, { directory, ulid, files, signal });
+      const { directory, head, range, ulid, part = 'inOrder' } = request;
+      return cutBlock(head, range, { directory, ulid, files, signal, part });
     },
     'blocks.checkpoint': (request: CheckpointRequest): CheckpointReport | undefined => {
       const directory = join(request.directory, 'wal');
@@ -65,7 +68,7 @@ export function blockTasks(log: Logger, files: FileLayer = systemFiles): Record<
       return null;
     },
     'blocks.headBytes': (directory: string): number =>
-      ['wal', 'chunks_head']
+      ['wal', 'wbl', 'chunks_head']
         .map((name) => join(directory, name))
         .reduce((bytes, path) => bytes + (existsSync(path) ? directoryBytes(path) : 0), 0),
     'blocks.indexStats': (directory: string): IndexStats => {

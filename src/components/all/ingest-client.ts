@@ -4,7 +4,16 @@ import type { ErrorCode } from '../../lib/errors.ts';
 import type { WriteOutcome, WriteService } from '../../http/write-service.ts';
 import type { ComputePool } from '../../ops/compute-pool.ts';
 import type { StageCounts } from '../../tsdb/head/arena-ingest.ts';
-import type { IngestAnswers, OpenRequest, TruncateRequest, WritePayload } from './ingest-tasks.ts';
+import type { LatePlan } from '../../tsdb/head/head-writer.ts';
+import type {
+  IngestAnswers,
+  MetadataRequest,
+  OpenRequest,
+  SelectorsRequest,
+  TruncateLateRequest,
+  TruncateRequest,
+  WritePayload,
+} from './ingest-tasks.ts';
 
 /** The name of the dedicated worker. */
 export const INGEST_WORKER = 'ingest';
@@ -47,6 +56,32 @@ export class IngestClient {
   truncateHead(db: string, maxt: number): Promise<IngestAnswers['ingest.truncateHead']> {
     const request: TruncateRequest = { db, maxt };
     return this.#call('ingest.truncateHead', request);
+  }
+
+  /** What came out of order and can become blocks: {@link Db.planLateCut}. */
+  planLateCut(name: string): Promise<IngestAnswers['ingest.planLateCut']> {
+    return this.#call('ingest.planLateCut', name);
+  }
+
+  /** {@link Db.truncateLate}. */
+  async truncateLate(db: string, plan: LatePlan): Promise<void> {
+    const request: TruncateLateRequest = { db, plan };
+    await this.#call('ingest.truncateLate', request);
+  }
+
+  /** {@link Db.deleteSeries}. @throws CodedError bad_data, unavailable. */
+  deleteSeries(request: SelectorsRequest): Promise<number> {
+    return this.#call('ingest.delete', request);
+  }
+
+  /** {@link Db.exemplars}. @throws CodedError bad_data. */
+  exemplars(request: SelectorsRequest): Promise<IngestAnswers['ingest.exemplars']> {
+    return this.#call('ingest.exemplars', request);
+  }
+
+  /** {@link Db.metadata}. */
+  metadata(request: MetadataRequest): Promise<IngestAnswers['ingest.metadata']> {
+    return this.#call('ingest.metadata', request);
   }
 
   /** Closes all TSDBs. */

@@ -6,6 +6,11 @@ import type { Task } from '../../ops/worker-runtime.ts';
 import { Db } from '../../tsdb/db.ts';
 import type { DbStats, OpenReport, PlannedCut } from '../../tsdb/db.ts';
 import type { StageCounts } from '../../tsdb/head/arena-ingest.ts';
+import type { SeriesExemplars } from '../../tsdb/head/exemplar-search.ts';
+import type { LatePlan } from '../../tsdb/head/head-writer.ts';
+import type { FamilyMetadata } from '../../tsdb/head/metadata-store.ts';
+import type { TimeRange } from '../../storage/storage.ts';
+import { parseSelector } from './parse-selectors.ts';
 import type { ArenaMemory } from '../../tsdb/head/arena.ts';
 import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
 
@@ -15,6 +20,10 @@ export interface OpenRequest {
   readonly directory: string;
   readonly memories: readonly ArenaMemory[];
   readonly fsync: FsyncPolicy;
+  /** {@link DbOptions.outOfOrderWindowMs}. */
+  readonly outOfOrderWindowMs: number;
+  /** {@link DbOptions.exemplarsMax}. */
+  readonly exemplarsMax: number;
 }
 
 /** What `ingest.write` takes. The body is one request, snappy-compressed or not. */
@@ -31,6 +40,25 @@ export interface TruncateRequest {
   readonly maxt: number;
 }
 
+/** What `ingest.truncateLate` takes. */
+export interface TruncateLateRequest {
+  readonly db: string;
+  readonly plan: LatePlan;
+}
+
+/** What `ingest.delete` and `ingest.exemplars` take: selectors, and a range of time (ms, inclusive). */
+export interface SelectorsRequest {
+  readonly db: string;
+  readonly selectors: readonly string[];
+  readonly range: TimeRange;
+}
+
+/** What `ingest.metadata` takes: all families or one. */
+export interface MetadataRequest {
+  readonly db: string;
+  readonly metric?: string | undefined;
+}
+
 /** Answers of the tasks by name. */
 export interface IngestAnswers {
   readonly 'ingest.open': OpenReport;
@@ -38,6 +66,11 @@ export interface IngestAnswers {
   readonly 'ingest.stats': DbStats;
   readonly 'ingest.planCut': PlannedCut | undefined;
   readonly 'ingest.truncateHead': number;
+  readonly 'ingest.planLateCut': LatePlan | undefined;
+  readonly 'ingest.truncateLate': null;
+  readonly 'ingest.delete': number;
+  readonly 'ingest.exemplars': readonly SeriesExemplars[];
+  readonly 'ingest.metadata': readonly [string, FamilyMetadata][];
   readonly 'ingest.close': null;
 }
 
@@ -64,6 +97,17 @@ export function ingestTasks(log: Logger, files: FileLayer = systemFiles): Record
     'ingest.planCut': (name: string): PlannedCut | undefined => find(name).planCut(),
     'ingest.truncateHead': ({ db, maxt }: TruncateRequest): Promise<number> =>
       find(db).truncateHead(maxt),
+    'ingest.planLateCut': (name: string): LatePlan | undefined => find(name).planLateCut(),
+    'ingest.truncateLate': ({ db, plan }: TruncateLateRequest): null => {
+      find(db).truncateLate(plan);
+      return null;
+    },
+    'ingest.delete': ({ db, selectors, range }: SelectorsRequest): Promise<number> =>
+      find(db).deleteSeries(selectors.map(parseSelector), range),
+    'ingest.exemplars': ({ db, selectors, range }: SelectorsRequest): readonly SeriesExemplars[] =>
+      find(db).exemplars(selectors.map(parseSelector), range),
+    'ingest.metadata': ({ db, metric }: MetadataRequest): readonly [string, FamilyMetadata][] =>
+      find(db).metadata(metric),
     'ingest.close': (): null => {
       for (const db of dbs.values()) db.close();
       dbs.clear();

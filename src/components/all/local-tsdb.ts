@@ -10,7 +10,7 @@ import { TsdbMaintenance } from '../../tsdb/maintenance.ts';
 import type { RetentionPolicy } from '../../tsdb/maintenance.ts';
 import type { MaintenanceMetrics } from '../../tsdb/maintenance-metrics.ts';
 import type { TsdbHandle } from '../../tsdb/tsdb-reader.ts';
-import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
+import type { OpenRequest } from './ingest-tasks.ts';
 import type { IngestClient } from './ingest-client.ts';
 import { maintenanceWork } from './maintenance.ts';
 import type { BlockClient } from './maintenance.ts';
@@ -25,6 +25,9 @@ export interface LocalTsdbOptions {
   readonly files: FileNumbers;
   readonly log: Logger;
 }
+
+/** How it stores. */
+export type TsdbSettings = Pick<OpenRequest, 'fsync' | 'outOfOrderWindowMs' | 'exemplarsMax'>;
 
 /** How it is maintained. */
 export interface MaintainOptions {
@@ -68,14 +71,16 @@ export class LocalTsdb {
   }
 
   /** Replays the log, lists the blocks and says what there is. @throws CodedError as Db.open. */
-  async open(fsync: FsyncPolicy, options: MaintainOptions): Promise<void> {
+  async open(settings: TsdbSettings, options: MaintainOptions): Promise<void> {
     const { name, directory } = this;
     const { ingest, blocks, drain, retention, metrics, clock } = options;
     const { head } = this.handle;
     const begun = clock.monotonic();
-    const report = await ingest.open({ name, directory, memories: head.memories, fsync });
+    const { memories } = head;
+    const report = await ingest.open({ name, directory, memories, ...settings });
     this.#readOnly = report.readOnlyReason !== '';
     this.catalog.take(report.listing);
+    if (report.takesLate) this.catalog.takeLate();
     if (report.headMint > -Infinity) this.catalog.setHeadMint(report.headMint);
     metrics.show(this.catalog);
     this.#describe(report, clock.monotonic() - begun, clock.now());
@@ -130,20 +135,11 @@ export class LocalTsdb {
   #listContents({ listing, contents }: Awaited<ReturnType<IngestClient['open']>>): void {
     const found = Object.entries(contents).map(([what, count]) => `${what}: ${count}`);
     const samples = listing.blocks.reduce((sum, { meta }) => sum + (meta.stats.numSamples ?? 0), 0);
-    const histograms = listing.blocks.reduce(
-      (sum, { meta }) => sum + (meta.stats.numHistogramSamples ?? 0),
-      0,
-    );
     this.#log.info('adopted a directory with data of another program', {
       path: this.directory,
       blocks: listing.blocks.length,
       block_samples: samples,
       log: found.join(', '),
     });
-    if (histograms > 0) {
-      this.#log.warn('blocks hold native histograms, which are kept and not served yet', {
-        samples: histograms,
-      });
-    }
   }
 }

@@ -69,6 +69,12 @@ export function maintenanceWork(options: WorkOptions): MaintenanceWork {
       return blocks.run('blocks.cut', request);
     },
     truncateHead: (maxt) => ingest.truncateHead(name, maxt),
+    planLateCut: () => ingest.planLateCut(name),
+    cutLate: (range, part, ulid) => {
+      const request: CutRequest = { directory, head, range, ulid, part };
+      return blocks.run('blocks.cut', request);
+    },
+    truncateLate: (plan) => ingest.truncateLate(name, plan),
     checkpoint: (mint, segment) => {
       const request: CheckpointRequest = { directory, mint, segment };
       return blocks.run('blocks.checkpoint', request);

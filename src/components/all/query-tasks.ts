@@ -11,7 +11,6 @@ import type {
   QueryParams,
   RangeParams,
 } from '../../http/query-service.ts';
-import { CodedError } from '../../lib/errors.ts';
 import { Labels, compareLabels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
@@ -19,10 +18,10 @@ import type { Task, TaskContext } from '../../ops/worker-runtime.ts';
 import { Engine } from '../../promql/engine.ts';
 import { runFragment } from '../../promql/exec/fragment.ts';
 import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
-import { parseMetricSelector } from '../../promql/parse/parse.ts';
 import type { QueryResult } from '../../promql/result.ts';
 import { MergedQueryable } from '../../storage/merged.ts';
 import type { Queryable, Texts } from '../../storage/storage.ts';
+import { parseSelector } from './parse-selectors.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { TsdbReader } from '../../tsdb/tsdb-reader.ts';
 import type { TsdbHandle } from '../../tsdb/tsdb-reader.ts';
@@ -146,15 +145,8 @@ function truncated(all: readonly unknown[], limit: number): string[] {
   return limit > 0 && all.length > limit ? [TRUNCATED_WARNING] : [];
 }
 
-/** The handler has checked that they parse, so what fails here is a selector of another kind. */
 function parseMatcherSets({ matcherSets }: MetadataParams): (readonly Matcher[])[] {
-  return matcherSets.map((text) => {
-    try {
-      return parseMetricSelector(text);
-    } catch (thrown) {
-      throw new CodedError('bad_data', String(thrown), { cause: thrown });
-    }
-  });
+  return matcherSets.map(parseSelector);
 }
 
 function transferAnswer(answer: QueryAnswer): Transfer {

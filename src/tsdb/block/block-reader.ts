@@ -2,9 +2,12 @@
  * One thread's access to one block: selects over its index, samples from its chunk segments, both through the page
  * cache. What tombstones say is deleted is never shown.
  */
+import { ENCODING_XOR, ENCODING_XOR2 } from '../../chunkenc/encodings.ts';
+import { decodeHistogramChunk } from '../../chunkenc/histogram-decode.ts';
 import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { CodedError } from '../../lib/errors.ts';
 import { compareUtf8 } from '../../lib/utf8.ts';
+import type { HistogramColumns } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import type { SelectRequest, TimeRange } from '../../storage/storage.ts';
@@ -25,8 +28,6 @@ import { FoundChunksBuilder } from './found-chunks.ts';
 import { readTombstones } from './tombstones.ts';
 import type { DeletedInterval, Tombstones } from './tombstones.ts';
 
-/** The encoding that is decoded. */
-const ENCODING_XOR = 1;
 /** Histograms: integer, float, and the two with start timestamps. Float reads pass them over. */
 const HISTOGRAMS: ReadonlySet<number> = new Set([2, 3, 5, 6]);
 
@@ -41,7 +42,6 @@ export class BlockReader implements BlockSamples {
   readonly #chunks: SegmentReader;
   readonly #tombstones: Tombstones;
   readonly #entry = new SeriesEntry();
-  readonly #skipped = new Map<number, number>();
 
   /** Opens the index; `labels` is the store of the thread. */
   constructor(handle: BlockHandle, cache: PageCache, labels = new LabelStore()) {
@@ -56,11 +56,6 @@ export class BlockReader implements BlockSamples {
       throw thrown;
     }
     this.#chunks = new SegmentReader(this.#files, cache);
-  }
-
-  /** How often chunks of native histograms have been passed over by float reads, by their encoding's byte. */
-  get skippedChunks(): ReadonlyMap<number, number> {
-    return this.#skipped;
   }
 
   /** The series that have chunks in the range. */
@@ -130,15 +125,30 @@ export class BlockReader implements BlockSamples {
     const chunks = this.#chunks;
     chunks.load(scratch, ref, runEnd);
     const { encoding, from, length, count } = chunks;
-    if (HISTOGRAMS.has(encoding)) {
-      this.#skipped.set(encoding, (this.#skipped.get(encoding) ?? 0) + 1);
-    } else if (encoding !== ENCODING_XOR) {
+    if (HISTOGRAMS.has(encoding)) return;
+    if (encoding !== ENCODING_XOR && encoding !== ENCODING_XOR2) {
       // Floats that are left out would make an answer that is wrong and looks right.
       const what = chunks.corrupt(ref, `chunks of encoding ${encoding} are not implemented yet`);
       throw new CodedError('not_implemented', what.message);
-    } else if (!scratch.appendSource(from, length, count, dropStale)) {
+    } else if (!scratch.appendSource(from, length, count, dropStale, encoding)) {
       throw chunks.corrupt(ref, 'chunk is not a float (XOR) chunk of its count');
     }
+  }
+
+  appendHistogramChunk(
+    scratch: XorScratch,
+    ref: number,
+    runEnd: number,
+    into: HistogramColumns,
+  ): void {
+    const chunks = this.#chunks;
+    chunks.load(scratch, ref, runEnd);
+    const { encoding, from, length } = chunks;
+    if (!HISTOGRAMS.has(encoding)) return;
+    const { buffer, byteOffset, byteLength } = scratch.sourceWords;
+    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+    const where = chunks.corrupt(ref, '').where;
+    decodeHistogramChunk(bytes, from, length, encoding, into, where);
   }
 
   #each(postings: Postings, visit: (series: number) => void): void {

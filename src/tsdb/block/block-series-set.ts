@@ -1,5 +1,6 @@
 /** The series that a select on a block found: labels, and samples decoded when they are asked for. */
 import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import type { HistogramColumns } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { ChunkSet } from '../index/chunk-set.ts';
 import type { DeletedInterval } from './tombstones.ts';
@@ -17,6 +18,13 @@ export interface BlockSamples {
    * that will be asked for may end.
    */
   appendChunk(scratch: XorScratch, ref: number, runEnd: number, dropStale: boolean): void;
+  /** Appends a chunk's native histograms; one of floats is passed over. `scratch` is used to read with. */
+  appendHistogramChunk(
+    scratch: XorScratch,
+    ref: number,
+    runEnd: number,
+    into: HistogramColumns,
+  ): void;
 }
 
 /** Series of a block and the refs of their chunks in a range: plain data, which other threads get as it is. */
@@ -76,6 +84,18 @@ export class BlockSeriesSet implements ChunkSet {
       if (deleted !== undefined) removeIntervals(scratch, middle, deleted);
       if (overlaps && middle > start) scratch.mergeFrom(middle);
     }
+  }
+
+  appendHistograms(i: number, scratch: XorScratch, into: HistogramColumns): void {
+    const deleted = this.#block.deleted(this.#series(i)) ?? [];
+    const { starts, refs } = this.#found;
+    const end = starts[i + 1] as number;
+    const runEnd = (refs[end - 1] ?? 0) + LAST_CHUNK_BYTES;
+    const start = into.length;
+    this.#block.beginSeries();
+    for (let k = starts[i] as number; k < end; k++)
+      this.#block.appendHistogramChunk(scratch, refs[k] as number, runEnd, into);
+    for (const { mint, maxt } of deleted) into.remove(start, mint, maxt);
   }
 
   /** With the places of their chunks: the index need not be read again for them. */

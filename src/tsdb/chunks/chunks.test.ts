@@ -30,14 +30,14 @@ test('head chunks: entries come back with their places, over several files', () 
   const want: { file: number; entry: HeadChunkEntry; data: Uint8Array }[] = [];
   for (let i = 1; i <= 500; i++) {
     const data = chunkData(random);
-    const place = writer.add(i, -i, i * 1000, data);
+    const place = writer.add({ ref: i, mint: -i, maxt: i * 1000, encoding: 1, data });
     const count = ((data[0] as number) << 8) | (data[1] as number);
-    const { offset } = place;
-    want.push({
-      file: place.file,
-      entry: { ref: i, mint: -i, maxt: i * 1000, encoding: 1, count, offset, length: data.length },
-      data,
-    });
+    const { offset, file } = place;
+    const { length } = data;
+    // ref, times and encoding, then the length: a varint of one byte or two.
+    const start = offset - 25 - (length < 128 ? 1 : 2);
+    const entry = { ref: i, mint: -i, maxt: i * 1000, encoding: 1, count, start, offset, length };
+    want.push({ file, entry, data });
     if (i % 7 === 0) writer.flush();
   }
   writer.close();
@@ -64,7 +64,9 @@ test('head chunks: a torn end and a preallocated end are told apart', () => {
   using directory = temporaryDirectory();
   const random = new Random(2);
   const writer = new HeadChunkWriter(directory.path, systemFiles);
-  for (let i = 0; i < 3; i++) writer.add(i, 0, 1, chunkData(random));
+  for (let i = 0; i < 3; i++) {
+    writer.add({ ref: i, mint: 0, maxt: 1, encoding: 1, data: chunkData(random) });
+  }
   writer.close();
   const file = join(directory.path, '000001');
   const size = readFileSync(file).length;

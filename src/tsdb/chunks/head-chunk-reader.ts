@@ -22,6 +22,8 @@ export interface HeadChunkEntry {
   readonly encoding: number;
   /** How many samples the chunk says it holds: its first two bytes. */
   readonly count: number;
+  /** Where the entry begins, and where its data do. */
+  readonly start: number;
   readonly offset: number;
   readonly length: number;
 }
@@ -85,6 +87,7 @@ function readEntry(bytes: Buffer, cursor: ByteCursor): HeadChunkEntry | string {
     maxt: Number(bytes.readBigInt64BE(start + 16)),
     encoding: bytes[start + 24] as number,
     count: bytes.readUInt16BE(offset),
+    start,
     offset,
     length,
   };

@@ -8,13 +8,13 @@ import { crc32c } from '@node-rs/crc32';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import { sizeUvarint, writeUvarint } from '../../lib/varint.ts';
 import {
-  ENCODING_XOR,
   ENTRY_CRC_BYTES,
   ENTRY_HEADER_BYTES,
   FILE_BYTES,
   FILE_HEADER_BYTES,
   HEAD_CHUNK_MAGIC,
   HEAD_CHUNK_VERSION,
+  OUT_OF_ORDER_MASK,
   headChunkFileName,
   parseHeadChunkFileName,
 } from './head-chunk-format.ts';
@@ -23,6 +23,15 @@ import {
 export interface ChunkPlace {
   readonly file: number;
   readonly offset: number;
+}
+
+/** A chunk to be written: times are ms integers, `ref` is below 2^53, `encoding` has the mask when it is out of order. */
+export interface HeadChunk {
+  readonly ref: number;
+  readonly mint: number;
+  readonly maxt: number;
+  readonly encoding: number;
+  readonly data: Uint8Array;
 }
 
 /** Appends entries to the newest file of a directory. One writer a directory. */
@@ -34,6 +43,8 @@ export class HeadChunkWriter {
   #sequence: number;
   /** The newest time in each file that holds entries, those of earlier writers as far as they were told. */
   readonly #maxts = new Map<number, number>();
+  /** Files with chunks that are out of order and in no block. */
+  readonly #late = new Set<number>();
   /** Bytes of the file that hold whole entries. */
   #offset = 0;
   #buffer = new Uint8Array(1 << 20);
@@ -49,11 +60,8 @@ export class HeadChunkWriter {
     this.#sequence = Math.max(0, ...headChunkSequences(directory));
   }
 
-  /**
-   * Adds an XOR chunk to the batch and answers where its data will lie once {@link flush} has succeeded.
-   * Times are ms integers; `ref` is below 2^53.
-   */
-  add(ref: number, mint: number, maxt: number, data: Uint8Array): ChunkPlace {
+  /** Adds a chunk to the batch and answers where its data will lie once {@link flush} has succeeded. */
+  add({ ref, mint, maxt, encoding, data }: HeadChunk): ChunkPlace {
     const head = ENTRY_HEADER_BYTES + sizeUvarint(data.length);
     const size = head + data.length + ENTRY_CRC_BYTES;
     if (this.#fd < 0 || this.#offset + this.#size + size > this.#fileBytes) this.#nextFile();
@@ -64,14 +72,26 @@ export class HeadChunkWriter {
     view.setBigUint64(at, BigInt(ref));
     view.setBigInt64(at + 8, BigInt(mint));
     view.setBigInt64(at + 16, BigInt(maxt));
-    this.#buffer[at + 24] = ENCODING_XOR;
+    this.#buffer[at + 24] = encoding;
     writeUvarint(this.#buffer, at + ENTRY_HEADER_BYTES, data.length);
     this.#buffer.set(data, at + head);
     const end = at + head + data.length;
     view.setUint32(end, crc32c(this.#buffer.subarray(at, end)));
     this.#size = end + ENTRY_CRC_BYTES;
+    // What came out of order is old from the start: its file is needed until blocks hold it (truncateLate).
+    if ((encoding & OUT_OF_ORDER_MASK) !== 0) this.noteLate(this.#sequence);
     this.note(this.#sequence, maxt);
     return { file: this.#sequence, offset: this.#offset + at + head };
+  }
+
+  /** Takes in that a file holds chunks that are out of order. */
+  noteLate(sequence: number): void {
+    this.#late.add(sequence);
+  }
+
+  /** Chunks that are out of order, in files before this one, are needed no more. */
+  truncateLate(sequence: number): void {
+    for (const file of this.#late) if (file < sequence) this.#late.delete(file);
   }
 
   /** Takes in that a file holds a chunk that ends at a time: replay tells it of files that were there before. */
@@ -91,6 +111,7 @@ export class HeadChunkWriter {
       const maxt = this.#maxts.get(sequence);
       // The newest stays: its number must not be given out again, because readers may have its pages.
       if (maxt === undefined || maxt >= mint || sequence >= this.#sequence) break;
+      if (this.#late.has(sequence)) break;
       this.#files.remove(join(this.#directory, headChunkFileName(sequence)));
       this.#maxts.delete(sequence);
       deleted++;

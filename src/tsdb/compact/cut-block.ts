@@ -3,6 +3,7 @@
  * streams: one series' chunks are in memory at a time.
  */
 import { join } from 'node:path';
+import { ChunkMerger } from '../../chunkenc/merge-chunks.ts';
 import { CodedError } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import { BlockWriter } from '../block/block-writer.ts';
@@ -10,6 +11,10 @@ import { inspectBlock } from '../block/list-blocks.ts';
 import type { ListedBlock } from '../block/list-blocks.ts';
 import type { HeadHandle } from '../head/chunk-source.ts';
 import { HeadRange } from '../head/head-range.ts';
+import type { HeadPart } from '../head/head-range.ts';
+
+/** What Prometheus marks blocks with that hold samples which came out of order: they say nothing of where the head begins. */
+export const FROM_OUT_OF_ORDER = 'from-out-of-order';
 
 /** A part of a head: mint <= t < maxt, ms. */
 export interface CutRange {
@@ -23,6 +28,8 @@ export interface CutOptions {
   readonly directory: string;
   readonly ulid: string;
   readonly files: FileLayer;
+  /** The part of the head: what came in order by default. */
+  readonly part?: HeadPart;
   /** Asked at each series; a signal whose `aborted` can be polled ends a cut in the middle. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,9 +43,10 @@ export interface CutOptions {
 export function cutBlock(
   head: HeadHandle,
   range: CutRange,
-  { directory, ulid, files, signal }: CutOptions,
+  { directory, ulid, files, signal, part = 'inOrder' }: CutOptions,
 ): ListedBlock | undefined {
-  const series = new HeadRange(head, { mint: range.mint, maxt: range.maxt - 1 });
+  const series = new HeadRange(head, { mint: range.mint, maxt: range.maxt - 1 }, part);
+  const merger = new ChunkMerger();
   let writer: BlockWriter | undefined;
   try {
     if (series.count === 0) return undefined;
@@ -47,7 +55,8 @@ export function cutBlock(
     let chunkCount = 0;
     for (let n = 0; n < series.count; n++) {
       signal?.throwIfAborted();
-      const chunks = series.chunks(n);
+      const found = series.chunks(n);
+      const chunks = part === 'inOrder' ? found : merger.merge(found, 'out-of-order head chunks');
       if (chunks.length === 0) continue;
       chunkCount += chunks.length;
       writer.series(series.labels(n), chunks);
@@ -57,7 +66,8 @@ export function cutBlock(
       return undefined;
     }
     const { mint, maxt } = range;
-    writer.finish({ mint, maxt, compaction: { level: 1, sources: [ulid] } });
+    const hints = part === 'inOrder' ? {} : { hints: [FROM_OUT_OF_ORDER] };
+    writer.finish({ mint, maxt, compaction: { level: 1, sources: [ulid], ...hints } });
     const block = inspectBlock(join(directory, ulid), ulid);
     if ('reason' in block) throw new CodedError('corrupt', `block ${ulid}: ${block.reason}`);
     return block;

@@ -6,7 +6,7 @@
  */
 import type { IngestKernel } from '../../kernels/load.ts';
 import { CodedError } from '../../lib/errors.ts';
-import { decodeUtf8 } from '../../lib/utf8.ts';
+import { compareBytes, decodeUtf8, encodeUtf8 } from '../../lib/utf8.ts';
 import { ShortBytesError, readUvarint } from '../../lib/varint.ts';
 import type { ByteCursor } from '../../lib/varint.ts';
 import type { ArenaWriter } from './arena.ts';
@@ -28,6 +28,8 @@ import type { TimeSeriesParts } from './write-request.ts';
 
 /** limit: samples of one request; the staging buffers hold that many at the most (~200 MB with the WAL record). */
 const STAGED_MAX = 4 << 20;
+const METRIC_NAME = encodeUtf8('__name__');
+const NOTHING = new Uint8Array(0);
 /** A WAL sample takes at most two varints of 64 bits and eight bytes. */
 const RECORD_BYTES_PER_SAMPLE = 28;
 /** Arena bytes that one sample can take when applied: a largest chunk buffer, a block of metas. */
@@ -40,11 +42,18 @@ export interface StageCounts {
   outOfOrder: number;
   conflicts: number;
   tooOld: number;
+  /** How many of those that are stored came out of order. */
+  late: number;
   /** Series left out because of their labels. */
   invalidSeries: number;
   timeseries: number;
+  /** Native histograms that are stored, and those refused because they are none. */
   histograms: number;
+  invalidHistograms: number;
+  /** Exemplars that are stored. */
   exemplars: number;
+  /** Exemplars left out because they are older than their series' newest one. */
+  lateExemplars: number;
   /** The first refusal, as a sentence. */
   firstProblem: string;
 }
@@ -57,10 +66,13 @@ export function emptyStageCounts(): StageCounts {
     outOfOrder: 0,
     conflicts: 0,
     tooOld: 0,
+    late: 0,
     invalidSeries: 0,
     timeseries: 0,
     histograms: 0,
+    invalidHistograms: 0,
     exemplars: 0,
+    lateExemplars: 0,
     firstProblem: '',
   };
 }
@@ -86,6 +98,8 @@ export class ArenaIngest {
   readonly arena: ArenaWriter;
   readonly kernel: IngestKernel;
   readonly series: SeriesWriter;
+  /** Histograms and exemplars met on the slow way since {@link begin}; the kernel counts those it passes over. */
+  richSeries = 0;
   readonly #options: ArenaIngestOptions;
 
   constructor(arena: ArenaWriter, kernel: IngestKernel, options: ArenaIngestOptions) {
@@ -100,8 +114,10 @@ export class ArenaIngest {
     arena.setHeader(H.samplesPerChunk, options.samplesPerChunk);
     // i64 limits, which no double holds: everything is valid, no sample has been seen.
     for (const field of [H.minValidTime, H.maxt]) arena.setHeader(field + 4, 0x80000000);
-    arena.setHeader(H.mint, 0xffffffff);
-    arena.setHeader(H.mint + 4, 0x7fffffff);
+    for (const field of [H.mint, H.oooMin]) {
+      arena.setHeader(field, 0xffffffff);
+      arena.setHeader(field + 4, 0x7fffffff);
+    }
     this.#allocBuffers(8192);
     this.#reserveBody(1 << 20);
   }
@@ -133,11 +149,40 @@ export class ArenaIngest {
     }
   }
 
+  /** Whether what was staged since {@link begin} came with more than float samples. */
+  get hasMore(): boolean {
+    const { arena } = this;
+    return (
+      this.richSeries +
+        arena.header(H.histograms) +
+        arena.header(H.exemplars) +
+        arena.header(H.metadata) >
+      0
+    );
+  }
+
+  /** The series of label bytes that {@link stage} has seen: leading Label fields in the body, or any. */
+  seriesOf(labels: Uint8Array): { owner: ArenaIngest; series: number } | undefined {
+    const parsed = parseLabels(labels);
+    if (parsed.problem !== undefined) return undefined;
+    const { peer, count } = this.#options;
+    const owner = peer(this.series.arenaOf(parsed.labels, count));
+    const series = owner.series.find(parsed.labels);
+    return series === 0 ? undefined : { owner, series };
+  }
+
+  /** Whether the list of cut chunks has no room for what appending a histogram can end. */
+  get cutsFull(): boolean {
+    return this.arena.header(H.cutCount) + 2 > this.arena.header(H.cutCapacity);
+  }
+
   /** Forgets what was staged and starts over. */
   begin(): void {
     const { arena } = this;
+    this.richSeries = 0;
     arena.setHeader(H.epoch, (arena.header(H.epoch) + 1) >>> 0 || 1);
     arena.setHeader(H.stagedCount, 0);
+    arena.setHeader(H.oooCount, 0);
     arena.setHeader(H.recordLength, 0);
     for (let field: number = H.accepted; field <= H.timeseries; field += 4)
       arena.setHeader(field, 0);
@@ -148,11 +193,6 @@ export class ArenaIngest {
   get record(): Uint8Array {
     const at = this.arena.header(H.record);
     return this.arena.u8.subarray(at, at + this.arena.header(H.recordLength));
-  }
-
-  /** @throws CodedError unavailable unless everything staged can be applied: to be called before it is logged. */
-  requireRoom(): void {
-    this.arena.requireFree(this.arena.header(H.stagedCount) * APPLY_BYTES_PER_SAMPLE);
   }
 
   /** Makes the staged samples visible. Chunks that were cut on the way are in the cut list. */
@@ -173,20 +213,34 @@ export class ArenaIngest {
 
   /** The labels of a series as text, for messages. */
   describe(series: number): string {
+    const parts = this.labelsOf(series).map((part) => decodeUtf8(part));
+    const pairs: string[] = [];
+    for (let i = 0; i < parts.length; i += 2)
+      pairs.push(`${parts[i]}=${JSON.stringify(parts[i + 1])}`);
+    return `{${pairs.join(', ')}}`;
+  }
+
+  /** The labels of a series: name, value, … as UTF-8, by name; views of the arena. */
+  labelsOf(series: number): Uint8Array[] {
     const { arena } = this;
-    const text = (at: number, length: number): string =>
-      decodeUtf8(arena.u8.subarray(at, at + length));
-    const parts: string[] = [];
+    const parts: Uint8Array[] = [];
     for (let i = 0; i < arena.get(series + S.pairCount); i++) {
       const number = arena.get(arena.get(series + S.pairs) + i * 4);
       const pair = arena.record(arena.header(H.pairSlabs), PAIR.bytes, number);
       const name = arena.record(arena.header(H.nameSlabs), NAME.bytes, arena.get(pair + PAIR.name));
-      const value = text(arena.get(pair + PAIR.value), arena.get(pair + PAIR.valueLength));
-      parts.push(
-        `${text(arena.get(name + NAME.text), arena.get(name + NAME.length))}=${JSON.stringify(value)}`,
-      );
+      const text = arena.get(name + NAME.text);
+      const value = arena.get(pair + PAIR.value);
+      parts.push(arena.u8.subarray(text, text + arena.get(name + NAME.length)));
+      parts.push(arena.u8.subarray(value, value + arena.get(pair + PAIR.valueLength)));
     }
-    return `{${parts.join(', ')}}`;
+    return parts;
+  }
+
+  /** The value of a series' `__name__`; empty without one. */
+  metricName(series: number): Uint8Array {
+    const labels = this.labelsOf(series);
+    const i = labels.findIndex((part, n) => n % 2 === 0 && compareBytes(part, METRIC_NAME) === 0);
+    return labels[i + 1] ?? NOTHING;
   }
 
   /** A series nobody knows by these bytes: creates it or makes the bytes its alias. Answers where to go on. */
@@ -243,8 +297,7 @@ export class ArenaIngest {
   #stageParts(series: number, parts: TimeSeriesParts, counts: StageCounts): void {
     const { arena } = this;
     counts.timeseries++;
-    counts.histograms += parts.histograms;
-    counts.exemplars += parts.exemplars;
+    this.richSeries += parts.histograms + parts.exemplars;
     this.#makeRoom(parts.samples.length);
     const slot = arena.header(H.body) + arena.header(H.bodyCapacity) - 16;
     for (let i = 0; i < parts.samples.length; i += 16) {
@@ -274,8 +327,6 @@ export class ArenaIngest {
     counts.conflicts += arena.header(H.conflicts);
     counts.tooOld += arena.header(H.tooOld);
     counts.timeseries += arena.header(H.timeseries);
-    counts.histograms += arena.header(H.histograms);
-    counts.exemplars += arena.header(H.exemplars);
     const kind = arena.header(H.rejectKind);
     if (kind === 0 || counts.firstProblem !== '') return;
     const what =
@@ -283,7 +334,9 @@ export class ArenaIngest {
         ? 'out of order sample'
         : kind === H.conflicts
           ? 'duplicate sample for timestamp'
-          : 'out of bounds';
+          : arena.header(H.oooMin + 4) === 0x7fffffff
+            ? 'out of bounds'
+            : 'too old sample';
     const t = arena.getI64(HEADER + H.rejectTime);
     counts.firstProblem = `${what} ${t} of series ${this.describe(arena.header(H.rejectSeries))}`;
   }
@@ -304,7 +357,7 @@ export class ArenaIngest {
   /** Grows the staging buffers until the samples in so many bytes of a TimeSeries message fit. */
   #makeRoom(messageBytes: number): void {
     const { arena } = this;
-    const staged = arena.header(H.stagedCount);
+    const staged = Math.max(arena.header(H.stagedCount), arena.header(H.oooCount));
     const have = arena.header(H.stagedCapacity);
     // A sample takes at least two bytes of the message.
     const need = staged + Math.ceil(messageBytes / 2) + 2;
@@ -324,16 +377,19 @@ export class ArenaIngest {
       staged: arena.header(H.staged),
       record: arena.header(H.record),
       cut: arena.header(H.cut),
+      ooo: arena.header(H.ooo),
     };
     const recordBytes = arena.header(H.recordCapacity);
     this.#allocBuffers(capacity);
     arena.u8.copyWithin(arena.header(H.staged), old.staged, old.staged + staged * STAGED_BYTES);
+    arena.u8.copyWithin(arena.header(H.ooo), old.ooo, old.ooo + staged * STAGED_BYTES);
     arena.u8.copyWithin(
       arena.header(H.record),
       old.record,
       old.record + arena.header(H.recordLength),
     );
     arena.freeRegion(old.staged, have * STAGED_BYTES);
+    arena.freeRegion(old.ooo, have * STAGED_BYTES);
     arena.freeRegion(old.record, recordBytes);
     arena.freeRegion(old.cut, have * CUT_BYTES);
   }
@@ -342,9 +398,11 @@ export class ArenaIngest {
     const { arena } = this;
     const recordBytes = capacity * RECORD_BYTES_PER_SAMPLE * 2 + 64;
     // All or none: the kernel takes it that the cut list holds as many entries as there are staged samples.
-    arena.requireFree(capacity * (STAGED_BYTES + CUT_BYTES) + recordBytes + 24);
+    arena.requireFree(capacity * (2 * STAGED_BYTES + CUT_BYTES) + recordBytes + 32);
     arena.setHeader(H.staged, arena.allocRegion(capacity * STAGED_BYTES));
     arena.setHeader(H.stagedCapacity, capacity);
+    arena.setHeader(H.ooo, arena.allocRegion(capacity * STAGED_BYTES));
+    arena.setHeader(H.oooCapacity, capacity);
     arena.setHeader(H.record, arena.allocRegion(recordBytes));
     arena.setHeader(H.recordCapacity, recordBytes);
     arena.setHeader(H.cut, arena.allocRegion(capacity * CUT_BYTES));

@@ -76,7 +76,17 @@ export const H = {
   pairTable: 280,
   /** Five free lists of chunk meta blocks by {@link metaClass}. */
   freeMetas: 288,
-  bytes: 312,
+  /** i64: samples from here on may come out of order; the largest i64 when none may. */
+  oooMin: 400,
+  /** Staged samples that are out of order, as those of `staged`. */
+  ooo: 408,
+  oooCapacity: 412,
+  oooCount: 416,
+  /** Published: odd while a request's samples become visible. */
+  applied: 420,
+  /** Readers that wait for an even `applied`: the writer lets them go first. */
+  waiting: 424,
+  bytes: 432,
 } as const;
 
 /** Byte offsets in a series; it is as long as two cache lines. */
@@ -103,6 +113,8 @@ export const S = {
   trail: 61,
   /** u8 */
   sizeClass: 62,
+  /** u8: encoding of the open chunk; 0 for XOR. */
+  encoding: 63,
   /** i64 */
   chunkMint: 64,
   /** i64 */
@@ -111,6 +123,8 @@ export const S = {
   metaCount: 84,
   stagedT: 88,
   stagedEpoch: 96,
+  /** Address of what few series have ({@link X}), or 0. */
+  extra: 100,
   stagedV: 104,
   /** Address of the pair numbers, u32 each. */
   pairs: 112,
@@ -118,6 +132,33 @@ export const S = {
   index: 120,
   aliases: 124,
   bytes: 128,
+} as const;
+
+/** Byte offsets in what few series have: histograms, samples out of order, deleted intervals. */
+export const X = {
+  /** Bytes of the open chunk when it is not an XOR chunk; the kernel knows this one. */
+  openLength: 0,
+  /** Address of samples that came out of order ({@link OOO}), or 0. */
+  ooo: 4,
+  /** Newest block of metas of chunks that are out of order. */
+  oooMetas: 8,
+  oooMetaCount: 12,
+  /** Address of deleted intervals: count, then mint and maxt (i64) each, ascending; or 0. */
+  deleted: 16,
+  bytes: 24,
+} as const;
+
+/** Samples that came out of order and are in no chunk yet, sorted by time. */
+export const OOO = {
+  count: 0,
+  /** u8 each: 0 for a float, else the encoding of a chunk of one sample. */
+  kinds: 8,
+  /** 16 bytes each: time i64, then value bits u64, or address and length of the chunk. */
+  entries: 40,
+  entryBytes: 16,
+  /** limit: as many as Prometheus puts into a chunk of such samples. */
+  capacity: 32,
+  bytes: 40 + 32 * 16,
 } as const;
 
 /** A block of chunk metas: previous block, capacity, count, then entries, oldest first. */

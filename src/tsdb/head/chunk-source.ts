@@ -3,8 +3,17 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { SOURCE_BYTES_MAX } from '../../chunkenc/xor-scratch.ts';
 import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import { readU32 } from '../../lib/big-endian.ts';
+import { crc32c } from '../../lib/crc32c.ts';
 import { CorruptionError } from '../../lib/errors.ts';
-import { headChunkFileName } from '../chunks/head-chunk-format.ts';
+import { sizeUvarint } from '../../lib/varint.ts';
+import { checkedPages } from '../chunks/checked-pages.ts';
+import type { CheckedPages } from '../chunks/checked-pages.ts';
+import {
+  ENTRY_CRC_BYTES,
+  ENTRY_HEADER_BYTES,
+  headChunkFileName,
+} from '../chunks/head-chunk-format.ts';
 import type { PageCache, PagedFiles } from '../chunks/page-cache.ts';
 import type { ArenaMemory } from './arena.ts';
 
@@ -87,28 +96,63 @@ export class HeadChunkFiles implements PagedFiles {
   }
 }
 
-/** Decodes chunks of chunks_head/ files through the page cache. */
+/** Reads chunks of chunks_head/ files through the page cache. No chunk is handed out whose checksum is not right. */
 export class ChunkSource {
   readonly files: HeadChunkFiles;
   readonly #cache: PageCache;
+  readonly #checked: CheckedPages;
+  #words: Int32Array = new Int32Array(0);
+  #bytes = new Uint8Array(0);
 
   constructor(handle: HeadHandle, cache: PageCache) {
     this.files = new HeadChunkFiles(handle);
     this.#cache = cache;
+    this.#checked = checkedPages(cache);
   }
 
   /**
-   * Decodes a chunk of a file behind what the scratch holds; false when it is not a float chunk of that count.
-   * @throws CorruptionError when the file ends early.
+   * Decodes a float chunk of a file behind what the scratch holds; false when it is not one of that count.
+   * @throws CorruptionError when the file ends early or the checksum is not right.
    */
-  append(scratch: XorScratch, chunk: ChunkPlace, dropStale: boolean): boolean {
-    const { offset, length, count } = chunk;
-    if (length > SOURCE_BYTES_MAX) return false;
+  append(
+    scratch: XorScratch,
+    chunk: ChunkPlace & { readonly encoding: number },
+    dropStale: boolean,
+  ): boolean {
+    const from = this.#load(scratch, chunk);
+    return scratch.appendSource(from, chunk.length, chunk.count, dropStale, chunk.encoding);
+  }
+
+  /** The bytes of a chunk of a file: a view of the scratch's source, valid until it is used next. @throws as append. */
+  read(scratch: XorScratch, chunk: ChunkPlace): Uint8Array {
+    const from = this.#load(scratch, chunk);
+    return this.#bytes.subarray(from, from + chunk.length);
+  }
+
+  /** Puts a chunk's entry into the scratch's source and checks it; answers where its data begin there. */
+  #load(scratch: XorScratch, { file, offset, length }: ChunkPlace): number {
     const { files } = this;
-    const file = files.number(chunk.file);
-    if (!this.#cache.read(files, file, offset, length, scratch.sourceWords)) {
-      throw new CorruptionError('head chunk lies outside its file', files.path(chunk.file), offset);
+    const head = ENTRY_HEADER_BYTES + sizeUvarint(length);
+    const start = offset - head;
+    const size = head + length + ENTRY_CRC_BYTES;
+    const fail = (message: string): CorruptionError =>
+      new CorruptionError(message, files.path(file), offset);
+    if (size > SOURCE_BYTES_MAX - 4)
+      throw fail(`a chunk of ${length} bytes exceeds ${SOURCE_BYTES_MAX}`);
+    const words = scratch.sourceWords;
+    if (words !== this.#words) {
+      this.#words = words;
+      this.#bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
     }
-    return scratch.appendSource(offset & 3, length, count, dropStale);
+    if (start < 0 || !this.#cache.read(files, files.number(file), start, size, words))
+      throw fail('head chunk lies outside its file');
+    const at = start & 3;
+    const end = at + head + length;
+    if (!this.#checked.has(start)) {
+      if (crc32c(this.#bytes, at, end) !== readU32(this.#bytes, end))
+        throw fail('head chunk: checksum mismatch');
+      this.#checked.add(start);
+    }
+    return at + head;
   }
 }

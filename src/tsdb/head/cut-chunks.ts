@@ -6,7 +6,8 @@ import { errorText } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { ChunkPlace, HeadChunkWriter } from '../chunks/head-chunk-writer.ts';
 import type { ArenaIngest } from './arena-ingest.ts';
-import { CUT_BYTES, H, HEADER, META, S } from './arena-layout.ts';
+import { CUT_BYTES, H, META, S } from './arena-layout.ts';
+import { freeChunkBuffer } from './histogram-writer.ts';
 
 /** limit: writes between two tries while chunks_head/ refuses. */
 const PAUSE_MAX = 128;
@@ -69,9 +70,15 @@ export class CutChunks {
         const { arena } = ingest;
         const at = arena.get(meta + META.offset);
         const data = arena.u8.subarray(at, at + arena.get(meta + META.length));
-        const ref = arena.getI64(series + S.ref);
-        const mint = arena.getI64(meta + META.mint);
-        places.push(writer.add(ref, mint, arena.getI64(meta + META.maxt), data));
+        places.push(
+          writer.add({
+            ref: arena.getI64(series + S.ref),
+            mint: arena.getI64(meta + META.mint),
+            maxt: arena.getI64(meta + META.maxt),
+            encoding: arena.u8[meta + META.encoding] as number,
+            data,
+          }),
+        );
       }
       writer.flush();
     } catch (thrown) {
@@ -103,6 +110,11 @@ export class CutChunks {
     }
   }
 
+  /** Late chunks in files before this one are needed no more. */
+  truncateLate(sequence: number): void {
+    this.#writer?.truncateLate(sequence);
+  }
+
   /** Writes what is left and closes the file. */
   close(): void {
     this.#pause = 0;
@@ -121,5 +133,5 @@ function moveToFile({ ingest, series, meta }: PendingChunk, place: ChunkPlace): 
   Atomics.store(arena.i32, (meta + META.file) >>> 2, place.file);
   Atomics.store(arena.i32, (meta + META.offset) >>> 2, place.offset | 0);
   Atomics.add(arena.i32, generation, 1);
-  ingest.kernel.freeBuffer(HEADER, buffer, arena.u8[meta + META.sizeClass] as number);
+  freeChunkBuffer(ingest, buffer, arena.u8[meta + META.sizeClass] as number);
 }

@@ -9,6 +9,7 @@ import type { HeadWriting } from '../../../test/support/head-writing-worker.ts';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { PageCache } from '../chunks/page-cache.ts';
 import { createArenaMemory } from './arena.ts';
+import { inOrderWindow } from './series-snapshot.ts';
 import { HeadReader } from './head-reader.ts';
 
 const SERIES = 60;
@@ -52,7 +53,7 @@ test('head: a reader sees whole prefixes while another thread writes, cuts and m
 /** Checks all series against what the writer can have written; answers the most samples that one has. */
 function readAll(reader: HeadReader, seen: Map<string, number>): number {
   const matchers = [new Matcher('=', '__name__', 'm')];
-  const set = reader.select({ matchers, mint: 0, maxt: SAMPLES });
+  const set = reader.select(matchers, inOrderWindow({ mint: 0, maxt: SAMPLES }));
   const columns = new XorScratch();
   let most = 0;
   for (let k = 0; k < set.count; k++) {

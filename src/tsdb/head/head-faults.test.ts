@@ -162,7 +162,8 @@ for (const twin of [false, true]) {
     const chunk = new ReferenceSeries();
     for (let t = 200; t < 220; t++) chunk.append([t, 0, t]);
     const writer = new HeadChunkWriter(join(directory.path, 'chunks_head'), systemFiles);
-    writer.add(2, 200, 219, Buffer.from(chunk.chunks[0]?.bytes ?? '', 'hex'));
+    const data = Buffer.from(chunk.chunks[0]?.bytes ?? '', 'hex');
+    writer.add({ ref: 2, mint: 200, maxt: 219, encoding: 1, data });
     writer.close();
     using opened = openHead(directory.path, { twin });
     deepEqual(chunksOf(opened), { '{__name__="m"}': want.chunks });

@@ -23,7 +23,7 @@ for (const arenaCount of [1, 4]) {
     const head = new HeadWriter({ memories, log: nopLogger });
     const wal = { directory: join(directory.path, 'wal'), files: systemFiles, log: nopLogger };
     head.attach(
-      new WalWriter(wal),
+      { wal: new WalWriter(wal) },
       new HeadChunkWriter(join(directory.path, 'chunks_head'), systemFiles),
     );
     const texts = ['', 'a', 'ab', 'b', 'é', '～', '😀', '\u0001', 'z'];

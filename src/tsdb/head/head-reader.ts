@@ -7,7 +7,6 @@
 import { compareUtf8 } from '../../lib/utf8.ts';
 import { Labels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
-import type { SelectRequest, TimeRange } from '../../storage/storage.ts';
 import type { PageCache } from '../chunks/page-cache.ts';
 import { union } from '../index/postings.ts';
 import type { Postings } from '../index/postings.ts';
@@ -17,13 +16,23 @@ import { H, S } from './arena-layout.ts';
 import { ChunkSource } from './chunk-source.ts';
 import type { HeadHandle } from './chunk-source.ts';
 import { HeadSeriesSet } from './head-series-set.ts';
-import type { FoundSeries, SharedHeadSeries } from './head-series-set.ts';
+import type { SharedHeadSeries } from './head-series-set.ts';
 import { LabelOrder } from './label-order.ts';
+import { newestTimes } from './newest-times.ts';
 import { PostingsReader } from './postings-reader.ts';
 import { mayHold } from './series-snapshot.ts';
+import type { HeadWindow } from './series-snapshot.ts';
 
 /** limit: label sets that a thread keeps for an arena: some 300 bytes each, texts apart, which are shared. */
 const LABELS_KEPT = 100_000;
+
+/** A series that matches. */
+interface Found {
+  readonly arena: number;
+  readonly address: number;
+  readonly labels: Labels;
+}
+
 /** One thread's access to a head. */
 export class HeadReader {
   readonly #views: ArenaView[];
@@ -40,24 +49,30 @@ export class HeadReader {
     this.#source = new ChunkSource(handle, cache);
   }
 
-  /** The series that match and may have samples in the range, in label order. */
-  select(request: SelectRequest): HeadSeriesSet {
-    const runs = this.#selectAll([request.matchers]).map(([arena, postings]) =>
-      this.#inLabelOrder(arena, this.#holding(arena, postings, request)),
+  /** The series that match and may have samples in the window, in label order, as of now. */
+  select(matchers: readonly Matcher[], window: HeadWindow): HeadSeriesSet {
+    const runs = this.#selectAll([matchers]).map(([arena, postings]) =>
+      this.#inLabelOrder(arena, this.#holding(arena, postings, window)),
     );
     // Each arena's series are in order; a stable sort of few long runs costs little more than a merge.
-    const found = runs.length === 1 ? (runs[0] as FoundSeries[]) : runs.flat().sort(compareFound);
-    return new HeadSeriesSet(request, found, this.#views, this.#source);
+    const found = runs.length === 1 ? (runs[0] as Found[]) : runs.flat().sort(compareFound);
+    const times = newestTimes(this.#views, found);
+    const series = found.map((one, i) => ({ ...one, lastT: times[i] as number }));
+    return new HeadSeriesSet(window, series, this.#views, this.#source);
   }
 
   /** Series that a set of this head shared in another thread. */
-  openShared({ arenas, addresses }: SharedHeadSeries, range: TimeRange): HeadSeriesSet {
-    const found = Array.from(addresses, (address, i) => ({ arena: arenas[i] as number, address }));
-    return new HeadSeriesSet(range, found, this.#views, this.#source);
+  openShared(shared: SharedHeadSeries, window: HeadWindow): HeadSeriesSet {
+    const found = Array.from(shared.addresses, (address, i) => ({
+      arena: shared.arenas[i] as number,
+      address,
+      lastT: shared.lastTimes[i] as number,
+    }));
+    return new HeadSeriesSet(window, found, this.#views, this.#source);
   }
 
   /** As {@link Queryable.labelNames}. */
-  labelNames(matcherSets: readonly (readonly Matcher[])[], range: TimeRange): string[] {
+  labelNames(matcherSets: readonly (readonly Matcher[])[], window: HeadWindow): string[] {
     const names = new Set<string>();
     if (matcherSets.length === 0) {
       // As for values: every name in use, without a look at each series.
@@ -67,7 +82,7 @@ export class HeadReader {
       }
       return [...names].sort(compareUtf8);
     }
-    this.#eachPair(matcherSets, range, (arena, pair) =>
+    this.#eachPair(matcherSets, window, (arena, pair) =>
       names.add((this.#postings[arena] as PostingsReader).name(pair)),
     );
     return [...names].sort(compareUtf8);
@@ -77,7 +92,7 @@ export class HeadReader {
   labelValues(
     name: string,
     matcherSets: readonly (readonly Matcher[])[],
-    range: TimeRange,
+    window: HeadWindow,
   ): string[] {
     const values = new Set<string>();
     if (matcherSets.length === 0) {
@@ -86,7 +101,7 @@ export class HeadReader {
         for (const value of postings.values(name)) values.add(value);
       }
     } else {
-      this.#eachPair(matcherSets, range, (arena, pair) => {
+      this.#eachPair(matcherSets, window, (arena, pair) => {
         const postings = this.#postings[arena] as PostingsReader;
         if (postings.name(pair) === name) values.add(postings.value(pair));
       });
@@ -107,7 +122,7 @@ export class HeadReader {
   /** Visits each label pair of the series that match, once an arena. */
   #eachPair(
     matcherSets: readonly (readonly Matcher[])[],
-    range: TimeRange,
+    window: HeadWindow,
     visit: (arena: number, pair: number) => void,
   ): void {
     for (const [arena, postings] of this.#selectAll(matcherSets)) {
@@ -115,7 +130,7 @@ export class HeadReader {
       const seen = new Set<number>();
       for (const index of postings) {
         const address = view.record(view.header(H.seriesSlabs), S.bytes, index);
-        if (!mayHold(view, address, range)) continue;
+        if (!mayHold(view, address, window)) continue;
         const pairs = view.get(address + S.pairs) >>> 2;
         for (let i = 0; i < view.get(address + S.pairCount); i++)
           seen.add(view.u32[pairs + i] as number);
@@ -132,20 +147,20 @@ export class HeadReader {
     });
   }
 
-  /** Those of an arena's series that can have samples in a range. */
-  #holding(arena: number, postings: Postings, range: TimeRange): Uint32Array {
+  /** Those of an arena's series that can have samples in a window. */
+  #holding(arena: number, postings: Postings, window: HeadWindow): Uint32Array {
     const view = this.#views[arena] as ArenaView;
     const slabs = view.header(H.seriesSlabs);
     const out = new Uint32Array(postings.length);
     let n = 0;
     for (let i = 0; i < postings.length; i++) {
       const index = postings[i] as number;
-      if (mayHold(view, view.record(slabs, S.bytes, index), range)) out[n++] = index;
+      if (mayHold(view, view.record(slabs, S.bytes, index), window)) out[n++] = index;
     }
     return out.subarray(0, n);
   }
 
-  #inLabelOrder(arena: number, series: Uint32Array): FoundSeries[] {
+  #inLabelOrder(arena: number, series: Uint32Array): Found[] {
     const view = this.#views[arena] as ArenaView;
     const slabs = view.header(H.seriesSlabs);
     const total = (this.#postings[arena] as PostingsReader).seriesCount;
@@ -181,9 +196,9 @@ export class HeadReader {
   }
 }
 
-function compareFound(a: FoundSeries, b: FoundSeries): number {
-  const x = a.labels?.pairs ?? [];
-  const y = b.labels?.pairs ?? [];
+function compareFound(a: Found, b: Found): number {
+  const x = a.labels.pairs;
+  const y = b.labels.pairs;
   const n = Math.min(x.length, y.length);
   for (let i = 0; i < n; i++) {
     // Texts come from one table per arena, so equal ones are mostly the same string, and cheap to compare.

@@ -9,17 +9,33 @@ import { randomBytes } from 'node:crypto';
 import { loadKernel } from '../../kernels/load.ts';
 import type { IngestKernel } from '../../kernels/load.ts';
 import type { Logger } from '../../lib/log.ts';
+import { ShortBytesError } from '../../lib/varint.ts';
+import { CodedError } from '../../lib/errors.ts';
 import { yieldToEventLoop } from '../../lib/yield.ts';
+import type { Matcher } from '../../model/matcher.ts';
+import type { TimeRange } from '../../storage/storage.ts';
 import type { HeadChunkWriter } from '../chunks/head-chunk-writer.ts';
 import { SeriesRecordBuilder } from '../wal/records.ts';
+import { TombstoneBatch, encodeTombstoneRecord } from '../wal/tombstone-records.ts';
 import type { WalWriter } from '../wal/wal-writer.ts';
-import { ArenaIngest, emptyStageCounts } from './arena-ingest.ts';
+import { APPLY_BYTES_PER_SAMPLE, ArenaIngest, emptyStageCounts } from './arena-ingest.ts';
 import type { StageCounts } from './arena-ingest.ts';
 import { ArenaWriter } from './arena.ts';
 import type { ArenaMemory } from './arena.ts';
-import { H, HEADER } from './arena-layout.ts';
+import { H, HEADER, S } from './arena-layout.ts';
 import { CutChunks } from './cut-chunks.ts';
+import { deleteInterval } from './deleted-intervals.ts';
+import { deletionRoom, findDeletions } from './deletions.ts';
+import { searchExemplars } from './exemplar-search.ts';
+import type { SeriesExemplars } from './exemplar-search.ts';
+import { ExemplarStore } from './exemplar-store.ts';
+import type { HistogramWriter } from './histogram-writer.ts';
 import { ingestTwin } from './ingest-twin.ts';
+import { LateWriter } from './late-writer.ts';
+import { MetadataStore } from './metadata-store.ts';
+import { applyIsolated } from './newest-times.ts';
+import { RequestExtras } from './request-extras.ts';
+import { fileOfPlace } from './series-snapshot.ts';
 import { Truncation } from './truncate.ts';
 
 /** Prometheus' target for a chunk. */
@@ -34,6 +50,25 @@ export interface HeadOptions {
   readonly log: Logger;
   /** Forces the TypeScript twin of the kernel: for tests. */
   readonly twin?: boolean;
+  /** How far behind the head's newest sample others may come (ms); 0, the default: none may come out of order. */
+  readonly outOfOrderWindowMs?: number;
+  /** How many exemplars are kept; 0, the default: none. */
+  readonly exemplarsMax?: number;
+}
+
+/** Late samples that can become blocks: their times (ms, inclusive), and the place (placeOf) that their chunks end before. */
+export interface LatePlan {
+  readonly mint: number;
+  readonly maxt: number;
+  readonly place: number;
+  /** Segments of the out-of-order log up to this one hold nothing else. */
+  readonly segment: number;
+}
+
+/** The logs that a head writes to: one of what comes in order, one of what does not, if that may come. */
+export interface HeadLogs {
+  readonly wal: WalWriter;
+  readonly wbl?: WalWriter | undefined;
 }
 
 /** Numbers about a head, for metrics and logs. */
@@ -45,6 +80,7 @@ export interface HeadStats {
   readonly mint: number | undefined;
   readonly maxt: number | undefined;
   readonly pendingChunks: number;
+  readonly exemplars: number;
 }
 
 /** The series and samples of a head, for the one thread that writes them. */
@@ -55,8 +91,14 @@ export class HeadWriter {
   #nextRef = 1;
   /** Shares of the memory in use that are still to be warned of. */
   readonly #memoryLevels = [0.8, 0.9, 0.95];
-  #wal: WalWriter | undefined;
+  #logs: HeadLogs | undefined;
   #chunks: CutChunks;
+  readonly #outOfOrderWindowMs: number;
+  readonly #extras: RequestExtras;
+  /** Samples that came out of order. */
+  readonly late = new LateWriter();
+  readonly exemplars: ExemplarStore;
+  readonly metadata = new MetadataStore();
 
   /** A head without files: {@link attach} gives it a WAL. Replay fills it before that. */
   constructor(options: HeadOptions) {
@@ -75,12 +117,17 @@ export class HeadWriter {
         }),
     );
     this.#chunks = new CutChunks(undefined, options.log);
+    this.#outOfOrderWindowMs = options.outOfOrderWindowMs ?? 0;
+    this.exemplars = new ExemplarStore(options.exemplarsMax ?? 0, this.#outOfOrderWindowMs);
+    const { exemplars, metadata } = this;
+    this.#extras = new RequestExtras(this.arenas, { exemplars, metadata });
   }
 
   /** Opens the head for writes: what replay left in memory goes to files from here on. */
-  attach(wal: WalWriter, chunks: HeadChunkWriter): void {
+  attach(logs: HeadLogs, chunks: HeadChunkWriter): void {
     const replayed = this.#chunks;
-    this.#wal = wal;
+    this.#logs = logs;
+    this.late.attach(chunks);
     this.#chunks = new CutChunks(chunks, this.#log);
     this.#chunks.adopt(replayed);
     this.#chunks.write();
@@ -101,10 +148,10 @@ export class HeadWriter {
    * @throws CodedError bad_data, too_large or unavailable; nothing is applied then.
    */
   write(body: Uint8Array): StageCounts {
-    const wal = this.#wal;
-    if (wal === undefined) throw new Error('BUG: write to a head without a WAL');
+    const logs = this.#logs;
+    if (logs === undefined) throw new Error('BUG: write to a head without a WAL');
     const counts = emptyStageCounts();
-    for (const arena of this.arenas) arena.begin();
+    this.#begin(logs);
     for (const arena of this.arenas) {
       arena.stage(body, counts, (labels) => {
         const ref = this.#nextRef++;
@@ -113,8 +160,16 @@ export class HeadWriter {
       });
     }
     for (const arena of this.arenas) arena.addCounts(counts);
-    this.#commit(wal);
+    this.#stageExtras(body, counts);
+    this.#commit(logs, counts);
     return counts;
+  }
+
+  /** The writer of an arena's histograms. */
+  histogramWriter(ingest: ArenaIngest): HistogramWriter {
+    const writer = this.#extras.writers.get(ingest);
+    if (writer === undefined) throw new Error('BUG: an arena of another head');
+    return writer;
   }
 
   /** Refuses samples before a time (ms) from here on: blocks hold that range, or will. */
@@ -132,10 +187,59 @@ export class HeadWriter {
     // Chunks that wait for a file cannot be taken out: most of them get one now.
     this.#chunks.write();
     for (const ingest of this.arenas) {
-      const truncation = new Truncation(ingest, maxt);
+      const truncation = new Truncation(ingest, this.histogramWriter(ingest), maxt);
       while (truncation.step()) await yieldToEventLoop();
     }
     this.#chunks.truncate(maxt);
+  }
+
+  /**
+   * Moves all that came out of order to chunks_head/, logs that, and says what blocks can be made of; undefined when there
+   * is nothing. A new segment of the log is begun: older ones can be let go once the blocks are there.
+   * @throws CodedError or the file layer's error; what was not moved stays where it is.
+   */
+  flushLate(): LatePlan | undefined {
+    const wbl = this.#logs?.wbl;
+    if (wbl === undefined || this.late.isEmpty) return undefined;
+    const { place, markers } = this.late.flushAll();
+    if (markers !== undefined) wbl.log([markers]);
+    wbl.roll();
+    return { mint: this.late.mint, maxt: this.late.maxt, place, segment: wbl.segment - 1 };
+  }
+
+  /**
+   * Deletes samples of series that match, from mint to maxt (ms, inclusive), as Prometheus does: up to the newest sample
+   * that each series has now, and none that came out of order. Answers how many series it touched.
+   * @throws CodedError unavailable when the log refuses or memory is full; nothing is deleted then.
+   */
+  delete(matchers: readonly Matcher[], mint: number, maxt: number): number {
+    const wal = this.#logs?.wal;
+    if (wal === undefined) throw new Error('BUG: delete from a head without a WAL');
+    const found = findDeletions(this.arenas, matchers, { mint, maxt });
+    if (found.length === 0) return 0;
+    const stones = new TombstoneBatch();
+    for (const { owner, series, from, to } of found)
+      stones.add(owner.arena.getI64(series + S.ref), from, to);
+    for (const { arena } of this.arenas) arena.requireFree(deletionRoom(found));
+    const records = this.#unlogged.bytes.length > 0 ? [this.#unlogged.bytes] : [];
+    wal.log([...records, encodeTombstoneRecord(stones)]);
+    this.#unlogged.clear();
+    for (const { owner, series, from, to } of found) deleteInterval(owner.arena, series, from, to);
+    return found.length;
+  }
+
+  /** {@link searchExemplars} over this head. */
+  findExemplars(
+    matcherSets: readonly (readonly Matcher[])[],
+    range: TimeRange,
+  ): readonly SeriesExemplars[] {
+    return searchExemplars(this.arenas, this.exemplars, matcherSets, range);
+  }
+
+  /** Takes late chunks before a place out of memory: blocks hold them, and nobody reads them here any more. */
+  truncateLate(place: number): void {
+    this.late.truncate(place);
+    this.#chunks.truncateLate(fileOfPlace(place));
   }
 
   /** Takes the cut lists of all arenas; replay does so whenever one is full. */
@@ -165,6 +269,7 @@ export class HeadWriter {
       mint: empty ? undefined : mint,
       maxt: empty ? undefined : maxt,
       pendingChunks: this.#chunks.pendingCount,
+      exemplars: this.exemplars.size,
     };
   }
 
@@ -173,20 +278,70 @@ export class HeadWriter {
     this.#chunks.close();
   }
 
-  #commit(wal: WalWriter): void {
+  #begin({ wbl }: HeadLogs): void {
+    const maxt = this.#maxt();
+    for (const ingest of this.arenas) {
+      ingest.begin();
+      // Without a newest sample nothing is behind it.
+      if (wbl !== undefined && this.#outOfOrderWindowMs > 0 && maxt > -Infinity)
+        ingest.arena.setI64(HEADER + H.oooMin, maxt - this.#outOfOrderWindowMs);
+    }
+    this.#extras.begin();
+    this.late.abandon();
+  }
+
+  #stageExtras(body: Uint8Array, counts: StageCounts): void {
+    try {
+      this.#extras.stage(body, counts);
+    } catch (thrown) {
+      if (!(thrown instanceof ShortBytesError)) throw thrown;
+      throw new CodedError(
+        'bad_data',
+        'malformed write request: a histogram, exemplar or metadata message ends early',
+      );
+    }
+  }
+
+  /**
+   * Logs and applies what is staged. What came out of order is logged first: should the second log refuse, nothing was
+   * acknowledged, and samples that the first one holds are true all the same.
+   */
+  #commit({ wal, wbl }: HeadLogs, counts: StageCounts): void {
     const records: Uint8Array[] = [];
     if (this.#unlogged.bytes.length > 0) records.push(this.#unlogged.bytes);
-    for (const arena of this.arenas) {
-      arena.requireRoom();
-      if (arena.record.length > 0) records.push(arena.record);
-    }
-    if (records.length === 0) return;
-    wal.log(records);
+    for (const { record } of this.arenas) if (record.length > 0) records.push(record);
+    records.push(...this.#extras.records());
+    const late = this.late.prepare(this.arenas, this.#extras.histograms);
+    if (records.length === 0 && late.length === 0) return;
+    this.#requireRoom();
+    if (late.length > 0) wbl?.log(late);
+    if (records.length > 0) wal.log(records);
     this.#unlogged.clear();
-    for (const arena of this.arenas) arena.apply();
+    applyIsolated((this.arenas[0] as ArenaIngest).arena, () => {
+      for (const arena of this.arenas) arena.apply();
+      this.#extras.apply(() => this.collectCuts());
+      this.late.insert(counts);
+    });
     this.collectCuts();
     this.#chunks.write();
     this.#watchMemory();
+  }
+
+  /** What a request brings besides floats may go to any arena: each must have room for all of it. */
+  #requireRoom(): void {
+    const more = this.#extras.roomNeeded + this.late.roomNeeded;
+    for (const { arena } of this.arenas)
+      arena.requireFree(arena.header(H.stagedCount) * APPLY_BYTES_PER_SAMPLE + more);
+  }
+
+  #maxt(): number {
+    let maxt = -Infinity;
+    for (const { arena } of this.arenas) {
+      // i64's smallest: no sample yet.
+      if (arena.header(H.maxt + 4) === 0x80000000 && arena.header(H.maxt) === 0) continue;
+      maxt = Math.max(maxt, arena.getI64(HEADER + H.maxt));
+    }
+    return maxt;
   }
 
   /** Says in time that new samples will be refused: once at each level. */

@@ -17,6 +17,11 @@ import { H, HEADER, S, STAGE, STAGED_BYTES } from './arena-layout.ts';
 const KNOWN = ['a', 'b'];
 
 /** A body with everything that the kernel looks at. */
+/** A value and a time; a count and a time; a type and a name. */
+const EXEMPLAR = Buffer.from([0x11, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x18, 5]);
+const HISTOGRAM = Buffer.from([0x08, 0, 0x78, 5]);
+const METADATA = Buffer.from([0x08, 1, 0x12, 1, 0x6d]);
+
 function sampleBody(): { body: Buffer; ends: number[] } {
   const series = [...KNOWN, 'unknown'].map((text, i) =>
     messageField(
@@ -26,14 +31,14 @@ function sampleBody(): { body: Buffer; ends: number[] } {
         labelField('l', 'x'.repeat(i * 70)),
         sampleField([1_700_000_000_000 + i, 0x3ff00000, 1]),
         sampleField([1_700_000_015_000 + i, 0x7ff00000, 2]),
-        messageField(3, 'exemplar'),
-        messageField(4, 'histogram'),
+        messageField(3, EXEMPLAR),
+        messageField(4, HISTOGRAM),
         Buffer.from([0x38, 0x80, 0x01]),
         messageField(300, 'unknown'),
       ]),
     ),
   );
-  const parts = [...series.slice(0, 2), messageField(3, 'metadata'), ...series.slice(2)];
+  const parts = [...series.slice(0, 2), messageField(3, METADATA), ...series.slice(2)];
   let end = 0;
   return { body: Buffer.concat(parts), ends: [0, ...parts.map((part) => (end += part.length))] };
 }

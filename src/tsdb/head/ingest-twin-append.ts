@@ -4,7 +4,7 @@
  */
 import { writeUvarint, writeVarint } from '../../lib/varint.ts';
 import type { ArenaView } from './arena.ts';
-import { CUT_BYTES, H, META, META_BLOCK, S, STAGED_BYTES, metaClass } from './arena-layout.ts';
+import { CUT_BYTES, H, META, META_BLOCK, S, STAGED_BYTES, X, metaClass } from './arena-layout.ts';
 import { putWord } from './ingest-twin-stage.ts';
 
 /** Buffer sizes by class. The last holds a full chunk, one more sample and a store's slack. */
@@ -127,6 +127,7 @@ export class TwinAppender {
 
   #mustCut(h: number, series: number, t: number): boolean {
     const arena = this.#arena;
+    if (arena.u8[series + S.encoding] !== 0) return true;
     const published = arena.get(series + S.published);
     if (bytesOf(published) > CHUNK_BYTES_MAX) return true;
     const count = published >>> 16;
@@ -139,26 +140,36 @@ export class TwinAppender {
     return t >= arena.getI64(series + S.nextAt) || count >= target * 2;
   }
 
+  /** Ends the open chunk of a series, of whatever encoding; 0 when the arena is full. */
+  cutOpen(h: number, series: number): number {
+    return this.#arena.get(series + S.chunk) === 0 || this.#cut(h, series) ? 1 : 0;
+  }
+
   /** Ends the open chunk: it becomes a meta whose bytes still lie in the arena, and an entry of the cut list. */
   #cut(h: number, series: number): boolean {
     const arena = this.#arena;
     const chunk = arena.get(series + S.chunk);
     const published = arena.get(series + S.published);
     const count = published >>> 16;
+    const encoding = arena.u8[series + S.encoding] as number;
     this.#move(series);
     const meta = this.addMeta(h, series);
     if (meta !== 0) {
-      arena.u8[chunk] = count >>> 8;
-      arena.u8[chunk + 1] = count;
+      let length = bytesOf(published);
+      if (encoding === 0) {
+        arena.u8[chunk] = count >>> 8;
+        arena.u8[chunk + 1] = count;
+      } else length = arena.get(arena.get(series + S.extra) + X.openLength);
       arena.setI64(meta + META.mint, arena.getI64(series + S.chunkMint));
       arena.setI64(meta + META.maxt, arena.getI64(series + S.lastT));
       arena.set(meta + META.file, 0);
       arena.set(meta + META.offset, chunk);
-      arena.set(meta + META.length, bytesOf(published));
+      arena.set(meta + META.length, length);
       arena.view.setUint16(meta + META.count, count, true);
-      arena.u8[meta + META.encoding] = 1;
+      arena.u8[meta + META.encoding] = encoding === 0 ? 1 : encoding;
       arena.u8[meta + META.sizeClass] = arena.u8[series + S.sizeClass] as number;
       arena.set(series + S.chunk, 0);
+      arena.u8[series + S.encoding] = 0;
       this.#publish(series, 0, 0);
     }
     this.#move(series);

@@ -11,6 +11,16 @@ const RECORD_BASE_BYTES = 32;
 /** Type byte, ref and time of the first sample. */
 const RECORD_HEADER_BYTES = 17;
 
+/** A sample that is not newer than the newest of its series, `lastT`, which may be one of the same request. */
+interface LateSample {
+  readonly series: number;
+  readonly t: number;
+  readonly low: number;
+  readonly high: number;
+  readonly lastT: number;
+  readonly again: boolean;
+}
+
 /** Stages samples in one arena. */
 export class TwinStager {
   readonly #arena: ArenaView;
@@ -24,6 +34,7 @@ export class TwinStager {
     const arena = this.#arena;
     return (
       arena.get(h + H.stagedCapacity) - arena.get(h + H.stagedCount) >= count &&
+      arena.get(h + H.oooCapacity) - arena.get(h + H.oooCount) >= count &&
       arena.get(h + H.recordCapacity) - arena.get(h + H.recordLength) >=
         count * RECORD_SAMPLE_BYTES + RECORD_BASE_BYTES
     );
@@ -42,23 +53,14 @@ export class TwinStager {
     this.stage(h, series, arena.getI64(at), arena.get(at + 8), arena.get(at + 12));
   }
 
-  /**
-   * Checks one sample against its series and stages it. Behaviour: a sample before the head's minimum is out of
-   * bounds, an identical duplicate is accepted and dropped, the same time with other bits is a conflict, an older time
-   * is out of order (prometheus tsdb/head_append.go appendable). The caller has made room.
-   */
+  /** Checks one sample against its series and stages it. The caller has made room. */
   stage(h: number, series: number, t: number, low: number, high: number): void {
     const arena = this.#arena;
-    if (t < arena.getI64(h + H.minValidTime)) return this.#reject(h, series, t, H.tooOld);
     const epoch = arena.get(h + H.epoch);
     const again = arena.get(series + S.stagedEpoch) === epoch;
     const lastT = arena.getI64(series + (again ? S.stagedT : S.lastT));
-    if (t < lastT) return this.#reject(h, series, t, H.outOfOrder);
-    if (t === lastT) {
-      const lastV = series + (again ? S.stagedV : S.lastV);
-      if (arena.get(lastV) === low && arena.get(lastV + 4) === high) this.bump(h, H.identical);
-      else this.#reject(h, series, t, H.conflicts);
-      return;
+    if (t <= lastT || t < arena.getI64(h + H.minValidTime)) {
+      return this.#notNewer(h, { series, t, low, high, lastT, again });
     }
     const count = arena.get(h + H.stagedCount);
     const entry = arena.get(h + H.staged) + count * STAGED_BYTES;
@@ -73,6 +75,37 @@ export class TwinStager {
     arena.set(series + S.stagedV + 4, high);
     this.#record(h, series, t, low, high);
     this.bump(h, H.accepted);
+  }
+
+  /**
+   * Stages a sample that is not newer than its series' last one or the head's minimum, or counts why it is refused
+   * (prometheus tsdb/head_append.go appendable): an identical duplicate of the newest sample is accepted and dropped,
+   * the same time with other bits is a conflict, and what is left may be out of order if there is a window for that.
+   */
+  #notNewer(h: number, sample: LateSample): void {
+    const arena = this.#arena;
+    const { series, t, low, high, lastT, again } = sample;
+    const bounded = t < arena.getI64(h + H.minValidTime);
+    if (!bounded && t === lastT) {
+      const last = series + (again ? S.stagedV : S.lastV);
+      const float = again || arena.u8[series + S.encoding] === 0;
+      if (float && arena.get(last) === low && arena.get(last + 4) === high)
+        this.bump(h, H.identical);
+      else this.#reject(h, series, t, H.conflicts);
+      return;
+    }
+    const window = arena.get(h + H.oooMin + 4) !== 0x7fffffff;
+    if (!window || t < arena.getI64(h + H.oooMin)) {
+      this.#reject(h, series, t, bounded || window ? H.tooOld : H.outOfOrder);
+      return;
+    }
+    const count = arena.get(h + H.oooCount);
+    const entry = arena.get(h + H.ooo) + count * STAGED_BYTES;
+    arena.set(entry, series);
+    arena.setI64(entry + 8, t);
+    arena.set(entry + 16, low);
+    arena.set(entry + 20, high);
+    arena.set(h + H.oooCount, count + 1);
   }
 
   #reject(h: number, series: number, t: number, field: number): void {

@@ -38,6 +38,7 @@ export function ingestTwin(memory: ArenaMemory): IngestKernel {
     stageSampleAt: (h, series, at) => stager.stageAt(h, series, at),
     stage: (h, from, length) => parser.stage(h, from, length),
     freeBuffer: (h, at, sizeClass) => appender.freeBuffer(h, at, sizeClass),
+    cutOpen: (h, series) => appender.cutOpen(h, series),
     addMeta: (h, series) => appender.addMeta(h, series),
     apply: (h) => appender.apply(h),
     replay: (h, from, length) => replay(parts, h, from, length),
@@ -86,7 +87,7 @@ function replay(parts: TwinParts, h: number, from: number, length: number): numb
     const lastT = arena.getI64(series + S.lastT);
     if (t > lastT) {
       if (!appender.append(h, series, t, low, high)) return -1;
-    } else if (t === lastT) {
+    } else if (t === lastT && arena.u8[series + S.encoding] === 0) {
       // A chunk read from disk ends with a time only: the log still knows the value, which duplicates are judged by.
       arena.set(series + S.lastV, low);
       arena.set(series + S.lastV + 4, high);

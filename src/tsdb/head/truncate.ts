@@ -7,8 +7,12 @@
  * calls this has waited for such readers (see block-table.ts).
  */
 import type { ArenaIngest } from './arena-ingest.ts';
-import { H, HEADER, META, META_BLOCK, S, metaClass } from './arena-layout.ts';
+import { H, HEADER, META, META_BLOCK, S } from './arena-layout.ts';
 import type { ArenaWriter } from './arena.ts';
+import { forgetDeleted } from './deleted-intervals.ts';
+import { freeChunkBuffer } from './histogram-writer.ts';
+import type { HistogramWriter } from './histogram-writer.ts';
+import { freeMetaBlock, metaAt, oldestTime } from './meta-list.ts';
 
 /** perf: series looked at before other work of the thread may come in between: some 2 ms. */
 const SLICE_SERIES = 20_000;
@@ -19,14 +23,16 @@ const NO_TIME = 2 ** 63;
 /** Truncates one arena, slice by slice. */
 export class Truncation {
   readonly #ingest: ArenaIngest;
+  readonly #histograms: HistogramWriter;
   readonly #maxt: number;
   readonly #seriesCount: number;
   #next = 0;
   #oldest = Infinity;
 
   /** `maxt` is exclusive: what ends before it goes. */
-  constructor(ingest: ArenaIngest, maxt: number) {
+  constructor(ingest: ArenaIngest, histograms: HistogramWriter, maxt: number) {
     this.#ingest = ingest;
+    this.#histograms = histograms;
     this.#maxt = maxt;
     this.#seriesCount = ingest.arena.header(H.seriesCount);
     // From here on the oldest time is that of appends, until the series have been looked at.
@@ -42,6 +48,7 @@ export class Truncation {
       const series = arena.record(slabs, S.bytes, this.#next);
       this.#dropOpen(series);
       this.#dropMetas(series);
+      if (arena.get(series + S.extra) !== 0) forgetDeleted(arena, series, this.#maxt);
       this.#oldest = Math.min(this.#oldest, oldestTime(arena, series));
     }
     if (this.#next < this.#seriesCount) return true;
@@ -52,15 +59,18 @@ export class Truncation {
   }
 
   #dropOpen(series: number): void {
-    const { arena, kernel } = this.#ingest;
+    const { arena } = this.#ingest;
     const chunk = arena.get(series + S.chunk);
     if (chunk === 0 || arena.getI64(series + S.lastT) >= this.#maxt) return;
+    const histogram = arena.u8[series + S.encoding] !== 0;
     const generation = (series + S.generation) >>> 2;
     Atomics.add(arena.i32, generation, 1);
     arena.set(series + S.chunk, 0);
     Atomics.store(arena.i32, (series + S.published) >>> 2, 0);
+    arena.u8[series + S.encoding] = 0;
     Atomics.add(arena.i32, generation, 1);
-    kernel.freeBuffer(HEADER, chunk, arena.u8[series + S.sizeClass] as number);
+    freeChunkBuffer(this.#ingest, chunk, arena.u8[series + S.sizeClass] as number);
+    if (histogram) this.#histograms.forget(series);
   }
 
   #dropMetas(series: number): void {
@@ -81,7 +91,7 @@ export class Truncation {
     while (dead !== 0) {
       const previous = arena.get(dead + META_BLOCK.previous);
       freed += arena.get(dead + META_BLOCK.count);
-      freeMetas(arena, dead);
+      freeMetaBlock(arena, dead);
       dead = previous;
     }
     arena.set(series + S.metaCount, arena.get(series + S.metaCount) - freed);
@@ -92,17 +102,6 @@ export class Truncation {
 function setNoTime(arena: ArenaWriter): void {
   arena.setHeader(H.mint, 0xffffffff);
   arena.setHeader(H.mint + 4, 0x7fffffff);
-}
-
-/** Gives a block of metas to the free list of its size, chained by its first word. */
-function freeMetas(arena: ArenaWriter, block: number): void {
-  const list = H.freeMetas + metaClass(arena.get(block + META_BLOCK.capacity)) * 4;
-  arena.set(block + META_BLOCK.previous, arena.header(list));
-  arena.setHeader(list, block);
-}
-
-function metaAt(block: number, i: number): number {
-  return block + META_BLOCK.header + i * META.bytes;
 }
 
 function newestTime(arena: ArenaWriter, block: number): number {
@@ -118,15 +117,4 @@ function holdsUnwritten(arena: ArenaWriter, newest: number): boolean {
     }
   }
   return false;
-}
-
-/** The first time of a series' oldest chunk; Infinity when it has none. */
-function oldestTime(arena: ArenaWriter, series: number): number {
-  let oldest = Infinity;
-  if (arena.get(series + S.chunk) !== 0) oldest = arena.getI64(series + S.chunkMint);
-  for (let block = arena.get(series + S.metas); block !== 0;) {
-    oldest = Math.min(oldest, arena.getI64(metaAt(block, 0) + META.mint));
-    block = arena.get(block + META_BLOCK.previous);
-  }
-  return oldest;
 }

@@ -3,6 +3,7 @@
  * a series in one scratch (chunk-series-set.ts), so a series that goes through many blocks is decoded without a copy.
  */
 import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import type { HistogramColumns } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
 
 /**
@@ -22,6 +23,12 @@ export interface ChunkSet {
    * @throws CorruptionError when the stored bytes are not what their format says.
    */
   appendFloats(i: number, scratch: XorScratch, dropStale: boolean): void;
+  /**
+   * Appends the native histograms of the i-th series' chunks that overlap the range behind what `into` holds, in time order
+   * as far as its chunks are; the caller orders and clips. `scratch` is used to read with; stale ones are kept.
+   * @throws CorruptionError as appendFloats.
+   */
+  appendHistograms(i: number, scratch: XorScratch, into: HistogramColumns): void;
   /** The series of these numbers, in this order, as plain data for another thread. */
   share(indexes: readonly number[]): unknown;
 }

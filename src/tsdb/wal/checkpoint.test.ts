@@ -69,7 +69,8 @@ function replayed(directory: string): string[] {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const series = Buffer.from([RECORD.series, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
-const metadata = Buffer.from([RECORD.metadata, 1, 2, 3]);
+/** Ref 1, a gauge, no fields. */
+const metadata = Buffer.from([RECORD.metadata, 1, 2, 0]);
 /** A stale marker, a signalling NaN, and -0: what a number variable could change. */
 const STALE = 0x7ff0000000000002n;
 const MINUS_ZERO = 0x8000000000000000n;
@@ -92,15 +93,23 @@ test('a checkpoint leaves out old samples, keeps everything else bit for bit, an
   equal(open, 4);
   deepEqual(makeCheckpoint({ ...options, directory: wal, openSegment: open }), {
     segment: 2,
+    seriesKept: 1,
+    seriesDropped: 0,
     samplesKept: 3,
     samplesDropped: 3,
+    exemplarsKept: 0,
+    exemplarsDropped: 0,
+    tombstonesKept: 0,
+    tombstonesDropped: 0,
+    metadataKept: 1,
+    metadataDropped: 0,
   });
   const kept = samples(5n, 90n, [
     [3n, 100n, STALE],
     [2n ** 40n, 5000n, MINUS_ZERO],
   ]);
   deepEqual(readdirSync(wal).sort(compareUtf8), ['00000003', '00000004', 'checkpoint.00000002']);
-  deepEqual(replayed(wal), [series, kept, metadata, fresh, later].map(hex));
+  deepEqual(replayed(wal), [series, kept, fresh, metadata, later].map(hex));
 });
 
 test('the next checkpoint takes the last one in and replaces it', () => {
@@ -158,7 +167,7 @@ test('a disk that refuses at any moment leaves the log whole', () => {
   for (let operation = 1; ; operation++) {
     using directory = temporaryDirectory();
     const wal = directory.path;
-    const open = writeSegments(wal, [[series, metadata], [series], [series], [series]]);
+    const open = writeSegments(wal, [[series], [series], [series, metadata], [series]]);
     const before = replayed(wal);
     const { files, calls } = failingAt(operation);
     try {

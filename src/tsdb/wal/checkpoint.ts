@@ -1,6 +1,6 @@
 /**
- * Checkpoints of the WAL (docs/format/wal.md): the oldest segments, rewritten without the samples that blocks hold,
- * so that the log stays as short as what only it holds. The rule of how many segments, and the directory's name, are
+ * Checkpoints of the WAL (docs/format/wal.md): the oldest segments, rewritten without what blocks hold and what belongs
+ * to no series, so that the log stays as short as what only it holds. The rule of how many segments, and the directory's name, are
  * Prometheus' (tsdb/wlog/checkpoint.go, tsdb/head.go truncateWAL).
  *
  * The log is whole at every moment: a checkpoint is durable before it takes its name, and what it stands for is deleted
@@ -11,37 +11,39 @@ import { join } from 'node:path';
 import { CorruptionError } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
-import { ShortBytesError, readUvarint, readVarint } from '../../lib/varint.ts';
-import type { ByteCursor } from '../../lib/varint.ts';
+import { CheckpointFilter } from './checkpoint-filter.ts';
+import type { CheckpointCounts } from './checkpoint-filter.ts';
 import { segmentName } from './page-format.ts';
-import { RECORD } from './records.ts';
+import type { RecordCompression } from './record-compression.ts';
 import { readSegment } from './wal-reader.ts';
 import { WalWriter, segmentIndexes } from './wal-writer.ts';
 
 /** limit: bytes of records that are written at a time. */
 const BATCH_BYTES = 1 << 20;
-/** Type byte, base ref and base time of a samples record. */
-const SAMPLES_HEADER_BYTES = 17;
-const VALUE_BYTES = 8;
 
 /** What a checkpoint is made of. */
 export interface CheckpointOptions {
   /** The `wal` directory. */
   readonly directory: string;
-  /** Samples before it (ms) are left out: blocks hold them. */
+  /** Samples, histograms and exemplars before it (ms) are left out, and deletions that end before it: blocks hold them. */
   readonly mint: number;
+  /**
+   * Refs, ascending, that have no series any more and that no record behind the checkpoint names: their series, deletions
+   * and metadata are left out. None unless it is given.
+   */
+  readonly deadRefs?: Float64Array;
+  /** How its records are compressed: snappy unless it is given. */
+  readonly compression?: RecordCompression;
   /** The newest segment when the cut was made: it and what follows is not touched. */
   readonly openSegment: number;
   readonly files: FileLayer;
   readonly log: Logger;
 }
 
-/** What became of it. */
-export interface CheckpointReport {
+/** What became of it. Metadata that is kept is the latest of each series. */
+export interface CheckpointReport extends Readonly<CheckpointCounts> {
   /** The last segment that the checkpoint stands for. */
   readonly segment: number;
-  readonly samplesKept: number;
-  readonly samplesDropped: number;
 }
 
 /** The newest checkpoint of a WAL directory: its name and the last segment it stands for. */
@@ -52,7 +54,8 @@ export function newestCheckpoint(directory: string): { name: string; index: numb
 /**
  * Makes a checkpoint of the older two thirds of the closed segments and deletes what it stands for; undefined when
  * there are too few. Safe beside a writer that appends to `openSegment`.
- * @throws CorruptionError when a segment is damaged (nothing is deleted then); the file layer's errors.
+ * @throws CorruptionError when a segment or record is damaged, CodedError not_implemented when a record's type is not
+ * known (what the log holds stays as it is then); the file layer's errors.
  */
 export function makeCheckpoint(options: CheckpointOptions): CheckpointReport | undefined {
   const { directory, openSegment, files } = options;
@@ -82,7 +85,7 @@ export function makeCheckpoint(options: CheckpointOptions): CheckpointReport | u
   }
   removeUpTo(directory, last, files);
   files.fsyncDirectory(directory);
-  return { segment: last, samplesKept: copier.kept, samplesDropped: copier.dropped };
+  return { segment: last, ...copier.counts };
 }
 
 /** Deletes what a checkpoint stands for: segments up to its number and older checkpoints. */
@@ -105,26 +108,34 @@ function checkpoints(directory: string): { name: string; index: number }[] {
   return found.sort((a, b) => a.index - b.index);
 }
 
-/** Copies records to the segments of a checkpoint, without samples before a time. */
+/** Copies records to the segments of a checkpoint, without what it leaves out. */
 class Copier {
-  kept = 0;
-  dropped = 0;
-  readonly #mint: number;
+  readonly #filter: CheckpointFilter;
   readonly #writer: WalWriter;
   #batch: Uint8Array[] = [];
   #batchBytes = 0;
 
-  constructor(temporary: string, { files, log, mint }: CheckpointOptions) {
-    this.#mint = mint;
-    this.#writer = new WalWriter({ directory: temporary, files, log });
+  constructor(temporary: string, options: CheckpointOptions) {
+    const { files, log, compression } = options;
+    this.#filter = new CheckpointFilter(options);
+    this.#writer = new WalWriter({
+      directory: temporary,
+      files,
+      log,
+      ...(compression && { compression }),
+    });
+  }
+
+  get counts(): CheckpointCounts {
+    return this.#filter.counts;
   }
 
   copy(directory: string, index: number): void {
-    const where = join(directory, segmentName(index));
+    const path = join(directory, segmentName(index));
     readSegment(
       directory,
       index,
-      (record) => this.#add(record, where),
+      (record, offset) => this.#add(this.#filter.filter(record, `${path} at ${offset}`)),
       ({ file, offset, reason }) => {
         throw new CorruptionError(reason, file, offset);
       },
@@ -133,6 +144,7 @@ class Copier {
 
   /** Writes what is left and makes everything durable. */
   close(): void {
+    for (const record of this.#filter.metadata()) this.#add(record);
     this.#flush();
     this.#writer.close();
   }
@@ -146,11 +158,10 @@ class Copier {
     }
   }
 
-  #add(record: Uint8Array, where: string): void {
-    const out = record[0] === RECORD.samples ? this.#withoutOld(record, where) : record.slice();
-    if (out.length === 0) return;
-    this.#batch.push(out);
-    this.#batchBytes += out.length;
+  #add(record: Uint8Array): void {
+    if (record.length === 0) return;
+    this.#batch.push(record);
+    this.#batchBytes += record.length;
     if (this.#batchBytes >= BATCH_BYTES) this.#flush();
   }
 
@@ -158,43 +169,5 @@ class Copier {
     if (this.#batch.length > 0) this.#writer.log(this.#batch);
     this.#batch = [];
     this.#batchBytes = 0;
-  }
-
-  /** A samples record with its samples from `mint` on, empty when there are none. Values stay bytes. */
-  #withoutOld(record: Uint8Array, where: string): Uint8Array {
-    const out = new Uint8Array(record.length);
-    if (record.length < SAMPLES_HEADER_BYTES) return out.subarray(0, 0);
-    // Entries count from the record's base, not from each other: they can be left out one by one.
-    out.set(record.subarray(0, SAMPLES_HEADER_BYTES));
-    const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
-    const baseTime = view.getInt32(9) * 4294967296 + view.getUint32(13);
-    const cursor: ByteCursor = { bytes: record, pos: SAMPLES_HEADER_BYTES, end: record.length };
-    let size = SAMPLES_HEADER_BYTES;
-    while (cursor.pos < cursor.end) {
-      const from = cursor.pos;
-      const t = baseTime + readEntryTime(cursor, where);
-      if (t < this.#mint) {
-        this.dropped++;
-        continue;
-      }
-      out.set(record.subarray(from, cursor.pos), size);
-      size += cursor.pos - from;
-      this.kept++;
-    }
-    return out.subarray(0, size === SAMPLES_HEADER_BYTES ? 0 : size);
-  }
-}
-
-/** Reads one entry of a samples record up to its end; answers its time relative to the base. */
-function readEntryTime(cursor: ByteCursor, where: string): number {
-  try {
-    readUvarint(cursor);
-    const t = readVarint(cursor);
-    cursor.pos += VALUE_BYTES;
-    if (cursor.pos > cursor.end) throw new ShortBytesError();
-    return t;
-  } catch (thrown) {
-    if (!(thrown instanceof ShortBytesError)) throw thrown;
-    throw new CorruptionError('samples record ends early', where, 0);
   }
 }

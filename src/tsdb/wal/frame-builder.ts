@@ -7,9 +7,15 @@ import {
   fragmentCrc,
 } from './page-format.ts';
 
-/** Puts snappy-compressed records into frames; its buffer grows and is used again. */
+/** Puts compressed records into frames; its buffer grows and is used again. */
 export class FrameBuilder {
+  readonly #flag: number;
   #frame = new Uint8Array(2 * PAGE_BYTES);
+
+  /** `flag` tells how records are compressed: 0, SNAPPY_FLAG or ZSTD_FLAG. */
+  constructor(flag: number = SNAPPY_FLAG) {
+    this.#flag = flag;
+  }
 
   /** The bytes of records that begin at an offset of a segment. Valid until the next call. */
   build(bodies: readonly Uint8Array[], offset: number): Uint8Array {
@@ -45,7 +51,7 @@ export class FrameBuilder {
   #fragment(type: number, part: Uint8Array, at: number): number {
     const frame = this.#frame;
     const crc = fragmentCrc(part);
-    frame[at] = type | SNAPPY_FLAG;
+    frame[at] = type | this.#flag;
     frame[at + 1] = part.length >>> 8;
     frame[at + 2] = part.length & 0xff;
     frame[at + 3] = crc >>> 24;

@@ -5,22 +5,26 @@
  * interval  after the next fsync, at most 100 ms later, shared by all writes of that time
  * always    after an fsync of its own, shared only with writes that were already waiting
  */
-import type { WalWriter } from './wal-writer.ts';
-
 /** A value of `--wal.fsync`. */
 export type FsyncPolicy = 'segment' | 'interval' | 'always';
+
+/** A log that can be made durable: {@link WalWriter}. */
+export interface Syncable {
+  /** Makes everything logged so far durable. @throws CodedError unavailable. */
+  sync(): void;
+}
 
 /** How long writes wait for company under `interval`. */
 const INTERVAL_MS = 100;
 
-/** Lets writers wait for an fsync of the WAL. */
+/** Lets writers wait for an fsync of the logs. */
 export class GroupCommit {
-  readonly #wal: WalWriter;
+  readonly #logs: readonly Syncable[];
   readonly #policy: FsyncPolicy;
   #next: Promise<void> | undefined;
 
-  constructor(wal: WalWriter, policy: FsyncPolicy) {
-    this.#wal = wal;
+  constructor(logs: readonly Syncable[], policy: FsyncPolicy) {
+    this.#logs = logs;
     this.#policy = policy;
   }
 
@@ -36,7 +40,7 @@ export class GroupCommit {
       const sync = (): void => {
         this.#next = undefined;
         try {
-          this.#wal.sync();
+          for (const log of this.#logs) log.sync();
           resolve();
         } catch (thrown) {
           reject(thrown);

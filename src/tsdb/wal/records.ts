@@ -1,7 +1,8 @@
 /**
- * WAL records (docs/format/wal.md): the type byte, and series records. Samples records are made and read by the
- * ingest kernel. Prometheus tsdb/record/record.go is the format's home.
+ * WAL records (docs/format/wal.md): the type byte, and series records. Samples records of `wal/` are made and read by
+ * the ingest kernel; the other types have a file each beside this one. Prometheus tsdb/record/record.go is the format's home.
  */
+import { readU64 } from '../../lib/big-endian.ts';
 import { ShortBytesError, readUvarint, sizeUvarint, writeUvarint } from '../../lib/varint.ts';
 import type { ByteCursor } from '../../lib/varint.ts';
 
@@ -67,7 +68,9 @@ export class SeriesRecordBuilder {
     const bytes = this.#bytes;
     let at = this.#size;
     if (at === 0) bytes[at++] = RECORD.series;
-    new DataView(bytes.buffer).setBigUint64(at, BigInt(ref));
+    const view = new DataView(bytes.buffer);
+    view.setUint32(at, Math.floor(ref / 4294967296));
+    view.setUint32(at + 4, ref);
     at = writeUvarint(bytes, at + 8, labels.length / 2);
     for (const part of labels) {
       at = writeUvarint(bytes, at, part.length);
@@ -86,11 +89,10 @@ export function decodeSeriesRecord(
   record: Uint8Array,
   onSeries: (ref: number, labels: Uint8Array[]) => void,
 ): void {
-  const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
   const cursor: ByteCursor = { bytes: record, pos: 1, end: record.length };
   while (cursor.pos < cursor.end) {
     if (cursor.end - cursor.pos < 8) throw new ShortBytesError();
-    const ref = view.getUint32(cursor.pos) * 4294967296 + view.getUint32(cursor.pos + 4);
+    const ref = readU64(record, cursor.pos);
     cursor.pos += 8;
     const count = readUvarint(cursor);
     const labels: Uint8Array[] = [];

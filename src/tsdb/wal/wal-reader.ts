@@ -6,19 +6,16 @@
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { zstdDecompressSync } from 'node:zlib';
-import { uncompressSync } from 'snappy';
 import { errorText } from '../../lib/errors.ts';
 import {
   FRAGMENT,
   FRAGMENT_HEADER_BYTES,
   FRAGMENT_TYPE_MASK,
   PAGE_BYTES,
-  SNAPPY_FLAG,
-  ZSTD_FLAG,
   fragmentCrc,
   segmentName,
 } from './page-format.ts';
+import { decompressRecord } from './record-compression.ts';
 
 /** Where and why a segment could not be read on. */
 export interface WalDamage {
@@ -32,20 +29,32 @@ export interface WalDamage {
   readonly atEnd: boolean;
 }
 
+/** Takes a record, decompressed, whose bytes are valid during the call only, and where it begins in its segment. */
+export type OnRecord = (record: Uint8Array, offset: number) => void;
+
 /**
- * Calls `onRecord` for each record of a segment, in order, decompressed. The record's bytes are valid during the call
- * only. Damage goes to `onDamage`; reading goes on behind it where a record begins on a later page.
+ * Calls `onRecord` for each record of a segment, in order. Damage goes to `onDamage`; reading goes on behind it where a
+ * record begins on a later page.
  */
 export function readSegment(
   directory: string,
   index: number,
-  onRecord: (record: Uint8Array) => void,
+  onRecord: OnRecord,
   onDamage: (damage: WalDamage) => void,
 ): void {
-  const file = join(directory, segmentName(index));
+  readSegmentFrom({ directory, index, offset: 0 }, onRecord, onDamage);
+}
+
+/** {@link readSegment} from an offset on at which a record begins, or the segment ends: what a snapshot does not hold. */
+export function readSegmentFrom(
+  from: { readonly directory: string; readonly index: number; readonly offset: number },
+  onRecord: OnRecord,
+  onDamage: (damage: WalDamage) => void,
+): void {
+  const file = join(from.directory, segmentName(from.index));
   const fd = openSync(file, 'r');
   try {
-    new SegmentReader(file, fd, onRecord, onDamage).run();
+    new SegmentReader(file, fd, onRecord, onDamage).run(from.offset);
   } finally {
     closeSync(fd);
   }
@@ -54,32 +63,30 @@ export function readSegment(
 class SegmentReader {
   readonly #file: string;
   readonly #fd: number;
-  readonly #onRecord: (record: Uint8Array) => void;
+  readonly #onRecord: OnRecord;
   readonly #onDamage: (damage: WalDamage) => void;
   readonly #page = new Uint8Array(PAGE_BYTES);
   #parts: Uint8Array[] = [];
   #soundEnd = 0;
+  /** Where the record in {@link #parts} begins. */
+  #recordStart = 0;
   /** Set while looking for the next record after damage. */
   #damage: { offset: number; reason: string; soundEnd: number } | undefined;
 
-  constructor(
-    file: string,
-    fd: number,
-    onRecord: (record: Uint8Array) => void,
-    onDamage: (damage: WalDamage) => void,
-  ) {
+  constructor(file: string, fd: number, onRecord: OnRecord, onDamage: (damage: WalDamage) => void) {
     this.#file = file;
     this.#fd = fd;
     this.#onRecord = onRecord;
     this.#onDamage = onDamage;
   }
 
-  run(): void {
-    let base = 0;
+  run(offset: number): void {
+    this.#soundEnd = offset;
+    let base = offset - (offset % PAGE_BYTES);
     for (;;) {
       const size = readFully(this.#fd, this.#page, base);
       if (size === 0) break;
-      this.#readPage(base, size);
+      this.#readPage(base, size, Math.max(0, offset - base));
       base += size;
       if (size < PAGE_BYTES) break;
     }
@@ -89,9 +96,9 @@ class SegmentReader {
     if (this.#damage !== undefined) this.#report(true);
   }
 
-  #readPage(base: number, size: number): void {
+  #readPage(base: number, size: number, from: number): void {
     const page = this.#page;
-    let at = 0;
+    let at = from;
     while (at < size) {
       if (page[at] === 0) {
         if (page.subarray(at, size).some((byte) => byte !== 0)) {
@@ -140,20 +147,26 @@ class SegmentReader {
       if (!opens) return;
       this.#report(false);
     }
+    if (opens) this.#recordStart = start;
     const whole = type === FRAGMENT.full || type === FRAGMENT.last;
     // Only records in several pieces are copied: the page buffer is read over.
     this.#parts.push(whole && this.#parts.length === 0 ? fragment : fragment.slice());
     if (!whole) return;
     const bytes = this.#parts.length === 1 ? fragment : Buffer.concat(this.#parts);
     this.#parts = [];
+    // No writer logs an empty record, but a torn write can look like one: zeros have the checksum 0.
+    if (bytes.length === 0) {
+      this.#fail(start, 'an empty record');
+      return;
+    }
     let record: Uint8Array;
     try {
-      record = decompress(bytes, flags);
+      record = decompressRecord(bytes, flags);
     } catch (thrown) {
       this.#fail(start, errorText(thrown));
       return;
     }
-    this.#onRecord(record);
+    this.#onRecord(record, this.#recordStart);
     this.#soundEnd = end;
   }
 
@@ -168,14 +181,6 @@ class SegmentReader {
     }
     this.#damage = undefined;
   }
-}
-
-function decompress(bytes: Uint8Array, flags: number): Uint8Array {
-  if ((flags & SNAPPY_FLAG) !== 0) {
-    const out = uncompressSync(bytes, { asBuffer: true, copyOutputData: true });
-    return typeof out === 'string' ? Buffer.from(out) : out;
-  }
-  return (flags & ZSTD_FLAG) !== 0 ? zstdDecompressSync(bytes) : bytes;
 }
 
 /** Reads up to a page at an offset; fewer bytes only at the end of the file. */

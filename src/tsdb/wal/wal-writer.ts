@@ -8,12 +8,13 @@
  */
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { compressSync } from 'snappy';
 import { CodedError, errorText } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
 import { FrameBuilder, framedSize } from './frame-builder.ts';
 import { SEGMENT_BYTES, parseSegmentName, segmentName } from './page-format.ts';
+import { compressRecord, compressionFlag } from './record-compression.ts';
+import type { RecordCompression } from './record-compression.ts';
 
 /** What a writer needs. */
 export interface WalWriterOptions {
@@ -22,6 +23,8 @@ export interface WalWriterOptions {
   readonly log: Logger;
   /** limit: for tests; otherwise Prometheus' 128 MiB. */
   readonly segmentBytes?: number;
+  /** How records are compressed: snappy unless it is given. Prometheus 2.42 does not read zstd. */
+  readonly compression?: RecordCompression;
 }
 
 /** Appends records to the newest segment of a directory. One writer a directory; not for several threads. */
@@ -36,12 +39,15 @@ export class WalWriter {
   #dirty = false;
   /** Why records in a segment that was left behind are not durable; told to the next caller of sync. */
   #lost: Error | undefined;
-  readonly #frames = new FrameBuilder();
+  readonly #compression: RecordCompression;
+  readonly #frames: FrameBuilder;
 
   /** Starts a fresh segment after the newest one there is. @throws CodedError unavailable when the disk refuses. */
   constructor(options: WalWriterOptions) {
     this.#options = options;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.#compression = options.compression ?? 'snappy';
+    this.#frames = new FrameBuilder(compressionFlag(this.#compression));
     mkdirSync(options.directory, { recursive: true });
     this.#index = Math.max(-1, ...segmentIndexes(options.directory));
     this.#nextSegment();
@@ -52,12 +58,17 @@ export class WalWriter {
     return this.#index;
   }
 
+  /** Where the next record goes in it, unless it is too large: what a snapshot of now stands for. */
+  get offset(): number {
+    return this.#offset;
+  }
+
   /**
    * Writes records with one write; nothing is durable before {@link sync}.
    * @throws CodedError unavailable when the disk refuses; then none of the records is in the log.
    */
   log(records: readonly Uint8Array[]): void {
-    const bodies = records.map((record) => compressSync(record, { copyOutputData: true }));
+    const bodies = records.map((record) => compressRecord(record, this.#compression));
     if (this.#fd < 0 || this.#offset + framedSize(bodies) > this.#segmentBytes) this.#roll();
     const frame = this.#frames.build(bodies, this.#offset);
     try {

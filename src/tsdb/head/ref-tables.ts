@@ -1,0 +1,76 @@
+/**
+ * The series of each ref that a log names, while it is replayed: a table an arena, which the kernel reads, too
+ * (docs/format/head-arena.md). Two refs may name one series: those of two lives of it.
+ */
+import type { ArenaIngest } from './arena-ingest.ts';
+import { H, HEADER } from './arena-layout.ts';
+import type { OwnedSeries } from './histogram-stager.ts';
+
+/** Bytes of an entry: ref plus one, series. */
+const ENTRY_BYTES = 8;
+const FIRST_CAPACITY = 1 << 16;
+
+/** The tables of all arenas of a head. */
+export class RefTables {
+  readonly #arenas: readonly ArenaIngest[];
+  /** Entries of each table. */
+  #capacity = FIRST_CAPACITY;
+  #count = 0;
+
+  /** @throws CodedError unavailable when an arena is full. */
+  constructor(arenas: readonly ArenaIngest[]) {
+    this.#arenas = arenas;
+    this.#allocate();
+  }
+
+  /** Enters a ref below 2^32 - 1. @throws CodedError unavailable when an arena is full. */
+  add(ref: number, { owner, series }: OwnedSeries): void {
+    if (++this.#count > this.#capacity / 2) this.#grow();
+    owner.kernel.mapRef(HEADER, ref, series);
+  }
+
+  /** The series of a ref; undefined when the log never named it. */
+  find(ref: number): OwnedSeries | undefined {
+    if (ref > 0xfffffffe) return undefined;
+    for (const owner of this.#arenas) {
+      const { arena } = owner;
+      const table = arena.header(H.refTable);
+      const mask = arena.header(H.refMask);
+      // The kernel's hash: the two must agree.
+      for (let i = (Math.imul(ref, 0x9e3779b1) & mask) >>> 0; ; i = (i + 1) & mask) {
+        const entry = arena.get(table + i * ENTRY_BYTES);
+        if (entry === 0) break;
+        if (entry === ref + 1) return { owner, series: arena.get(table + i * ENTRY_BYTES + 4) };
+      }
+    }
+    return undefined;
+  }
+
+  /** Gives the tables' memory back. */
+  free(): void {
+    for (const { arena } of this.#arenas)
+      arena.freeRegion(arena.header(H.refTable), this.#capacity * ENTRY_BYTES);
+  }
+
+  #allocate(): void {
+    for (const { arena } of this.#arenas) {
+      arena.setHeader(H.refTable, arena.allocRegion(this.#capacity * ENTRY_BYTES));
+      arena.setHeader(H.refMask, this.#capacity - 1);
+    }
+  }
+
+  #grow(): void {
+    const before = this.#capacity;
+    const tables = this.#arenas.map(({ arena }) => arena.header(H.refTable));
+    this.#capacity *= 2;
+    this.#allocate();
+    for (const [n, { arena, kernel }] of this.#arenas.entries()) {
+      const old = tables[n] as number;
+      for (let i = 0; i < before; i++) {
+        const ref = arena.get(old + i * ENTRY_BYTES);
+        if (ref !== 0) kernel.mapRef(HEADER, ref - 1, arena.get(old + i * ENTRY_BYTES + 4));
+      }
+      arena.freeRegion(old, before * ENTRY_BYTES);
+    }
+  }
+}
