@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from '../test/support/server-process.ts';
 import { benchBlock } from './macro/block.ts';
+import { benchCompact } from './macro/compact.ts';
 import { benchIngest } from './macro/ingest.ts';
 import { benchQuery } from './macro/query.ts';
 import { benchStartup } from './macro/startup.ts';
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   ingest: () => benchIngest(SERVER),
   query: () => benchQuery(SERVER),
   block: () => benchBlock(SERVER),
+  compact: () => benchCompact(),
 };
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('-'));
@@ -30,7 +32,8 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const names = asked.length === 0 ? Object.keys(BENCHES) : asked;
-if (names.some((name) => name !== 'decode')) {
+const WITHOUT_SERVER = new Set(['decode', 'compact']);
+if (names.some((name) => !WITHOUT_SERVER.has(name))) {
   execFileSync(process.execPath, [join(ROOT, 'scripts/build.ts')], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -2,10 +2,19 @@
  * Compiles each src/kernels/*.as.ts to src/kernels/wasm/*.wasm. Runs from `prepare`, so a fresh `npm ci` has them.
  *
  * The first line of a source says which memory it works on: `// kernel: memory=shared` or `// kernel: memory=local`.
+ * What several need, or what makes one too long for a file, lies in parts/ and is imported.
  * A kernel carries a digest of its source, its flags and the compiler's version; only what changed is compiled again.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 
 import { digestOf, kernelProblems, withDigest } from './kernel-check.ts';
@@ -100,9 +109,9 @@ export async function buildKernels(folder: string): Promise<BuiltKernel[]> {
   const sources = readdirSync(folder)
     .filter((file) => file.endsWith(SUFFIX))
     .toSorted((a, b) => (a < b ? -1 : 1));
-  const texts = new Map(
-    sources.map((file) => [file, readFileSync(path.join(folder, file), 'utf8')]),
-  );
+  const read = (file: string): string => readFileSync(path.join(folder, file), 'utf8');
+  const texts = new Map(sources.map((file) => [file, read(file)]));
+  const parts = partsOf(folder).map(read);
   const outDir = path.join(folder, 'wasm');
   mkdirSync(outDir, { recursive: true });
   const version = compilerVersion();
@@ -112,7 +121,9 @@ export async function buildKernels(folder: string): Promise<BuiltKernel[]> {
     const memory = memoryOf(source, file);
     const flags = memory === 'shared' ? [...FLAGS, ...SHARED_FLAGS] : FLAGS;
     // A source that imports others is rebuilt when any of them changes.
-    const inputs = /^\s*(import|export)\b.*\bfrom\b/m.test(source) ? [...texts.values()] : [source];
+    const inputs = /^\s*(import|export)\b.*\bfrom\b/m.test(source)
+      ? [...texts.values(), ...parts]
+      : [source];
     const digest = createHash('sha256')
       .update(JSON.stringify([version, flags, inputs]))
       .digest('hex')
@@ -134,6 +145,14 @@ export async function buildKernels(folder: string): Promise<BuiltKernel[]> {
   }
   removeOrphans(outDir, built);
   return built;
+}
+
+/** What kernels import: sources that are no kernels of their own. */
+function partsOf(folder: string): string[] {
+  const parts = path.join(folder, 'parts');
+  if (!existsSync(parts)) return [];
+  const files = readdirSync(parts).filter((file) => file.endsWith(SUFFIX));
+  return files.toSorted((a, b) => (a < b ? -1 : 1)).map((file) => path.join('parts', file));
 }
 
 function isBuiltFrom(wasm: Uint8Array, digest: string): boolean {

@@ -141,7 +141,7 @@ test('golden blocks: the reader gives the same series and bits as the plain way'
   const scratch = new XorScratch();
   for (const [k, { ulid, directory, meta, segments }] of goldenBlocks().entries()) {
     const { minTime: mint, maxTime: maxt } = meta;
-    const handle = { ulid, directory, mint, maxt, firstFile: k * 10, segments };
+    const handle = { ulid, directory, mint, maxt, firstFile: k * 10, segments, revision: 0 };
     const reader = new BlockReader(handle, cache);
     const set = reader.select({ matchers: [], mint: MIN_TIME, maxt: MAX_TIME });
     const { series } = readBlock(directory);

@@ -31,6 +31,7 @@ export async function benchIngest(
     const lines = sender.stdout[Symbol.asyncIterator]();
     await lines.next();
     const created = server.process.cpuSeconds();
+    const phasesBefore = await writePhases(server.api);
     const ended = once(sender, 'exit');
     sender.stdin.write('go\n');
     const answer = JSON.parse(String((await lines.next()).value)) as {
@@ -39,16 +40,35 @@ export async function benchIngest(
     };
     const cpu = server.process.cpuSeconds() - created;
     await ended;
+    const phases = await writePhases(server.api);
+    const perSample = Object.entries(phases).map(([phase, seconds]) => [
+      phase,
+      Math.round(((seconds - (phasesBefore[phase] ?? 0)) / answer.stored) * 1e9),
+    ]);
     return {
       bench: 'ingest',
       series,
       samples: answer.stored,
       samples_per_cpu_second: Math.round(answer.stored / cpu),
       samples_per_second: Math.round(answer.stored / answer.seconds),
+      phase_ns_per_sample: Object.fromEntries(perSample),
+      series_per_cpu_second: Math.round(series / (created - before)),
       create_cpu_seconds: Math.round((created - before) * 100) / 100,
       resident_mib: Math.round(server.process.residentMib()),
     };
   } finally {
     await server.process.stop();
   }
+}
+
+/** Seconds that the tenant's writes took so far, by phase. */
+async function writePhases(api: string): Promise<Record<string, number>> {
+  const text = await (await fetch(`${api}/metrics`)).text();
+  const phases: Record<string, number> = {};
+  const line = /^thanos_tsdb_write_seconds_total\{([^}]*tenant="default-tenant"[^}]*)\} (\S+)/gm;
+  for (const [, labels = '', value] of text.matchAll(line)) {
+    const phase = /phase="([^"]*)"/.exec(labels)?.[1];
+    if (phase !== undefined) phases[phase] = Number(value);
+  }
+  return phases;
 }

@@ -3,6 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { AGGREGATES, AggrParts, joinAggrChunk } from './aggr-chunk.ts';
 import type { AggrPart } from './aggr-chunk.ts';
+import { ENCODING_FLOAT_HISTOGRAM, ENCODING_XOR } from './encodings.ts';
+import { decodeHistogramChunk } from './histogram-decode.ts';
+import { encodePlain, plainAt } from './plain-histogram.ts';
+import { HistogramColumns } from '../model/histogram.ts';
 
 const part = fc.option(
   fc
@@ -58,4 +62,44 @@ test('aggregate chunk: cut or changed it is none, or another', () => {
       },
     ),
   );
+});
+
+test('aggregate chunk: parts of histograms, to columns and back', () => {
+  const samples = [10, 20, 20].map((t, i) => ({
+    t,
+    hint: 'gauge' as const,
+    schema: 2,
+    positiveSpans: [[i, 2]] as const,
+    positive: [i + 0.5, 2],
+    sum: i,
+  }));
+  const sums = encodePlain(ENCODING_FLOAT_HISTOGRAM, samples);
+  equal(sums.length, 1);
+  const data = sums[0] as Uint8Array;
+  const counts = Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  // A counter ends with its last sample twice, at one time.
+  const chunk = joinAggrChunk([
+    { encoding: ENCODING_XOR, data: counts },
+    { encoding: ENCODING_FLOAT_HISTOGRAM, data },
+    undefined,
+    undefined,
+    { encoding: ENCODING_FLOAT_HISTOGRAM, data },
+  ]);
+  const parts = new AggrParts();
+  ok(parts.split(chunk, 0, chunk.length));
+  for (const k of [1, 4]) {
+    const columns = new HistogramColumns();
+    const [from, length] = [parts.offsets[k] as number, parts.lengths[k] as number];
+    equal(decodeHistogramChunk(chunk, from, length, parts.encodings[k] as number, columns), 3);
+    const back = Array.from(samples, (_, i) => ({ ...plainAt(columns, i) }));
+    deepEqual(
+      back.map(({ t, positive }) => [t, positive]),
+      [
+        [10, [0.5, 2, 0, 0]],
+        [20, [0, 1.5, 2, 0]],
+        [20, [0, 0, 2.5, 2]],
+      ],
+    );
+    deepEqual(encodePlain(ENCODING_FLOAT_HISTOGRAM, back), [data]);
+  }
 });

@@ -1,6 +1,8 @@
 /** Reads chunks bit by bit, from the high end of each byte on (prometheus tsdb/chunkenc/bstream.go). */
 import { CorruptionError } from '../lib/errors.ts';
 
+const WORD = 4294967296;
+
 /**
  * Bits of bytes[from..end]; the bytes stay the caller's. Reading past the end is not refused at once: it gives bits that
  * mean nothing and sets {@link over}, which is asked after each sample.
@@ -11,6 +13,9 @@ export class BitReader {
   readonly #base: number;
   readonly #end: number;
   readonly #where: string;
+  /** The halves of the varint that was read last. */
+  #lo = 0;
+  #hi = 0;
   /** The position in bits, from where reading began. */
   pos = 0;
 
@@ -57,41 +62,33 @@ export class BitReader {
     return value;
   }
 
-  /** Reads Go's unsigned varint, which need not be aligned; NaN when it does not end. Exact to 2^53. */
+  /** Reads Go's varint of an int64 as it is; NaN when it does not end. Exact to ±2^53. */
   uvarint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let i = 0; i < 10; i++) {
-      if (this.pos + 8 > this.#end) return NaN;
-      const b = this.bits(8);
-      value += (b & 0x7f) * scale;
-      if (b < 0x80) return value;
-      scale *= 128;
-    }
-    return NaN;
+    return this.#varintHalves() ? (this.#hi | 0) * WORD + (this.#lo >>> 0) : NaN;
   }
 
   /** Reads Go's zigzag varint; NaN when it does not end. Exact to ±2^53. */
   varint(): number {
-    // The lowest bit is the sign: it must not be lost to the precision of a double.
-    if (this.pos + 8 > this.#end) return NaN;
-    const b = this.bits(8);
-    const low = (b & 0x7f) >>> 1;
-    const rest = b < 0x80 ? 0 : this.#varintRest();
-    const magnitude = rest * 64 + low;
-    return (b & 1) === 1 ? -magnitude - 1 : magnitude;
+    if (!this.#varintHalves()) return NaN;
+    // The lowest bit is the sign: a double of the whole would lose it.
+    const low = ((this.#lo >>> 1) | (this.#hi << 31)) >>> 0;
+    const magnitude = (this.#hi >>> 1) * WORD + low;
+    return (this.#lo & 1) === 1 ? -magnitude - 1 : magnitude;
   }
 
-  #varintRest(): number {
-    let value = 0;
-    let scale = 1;
-    for (let i = 1; i < 10; i++) {
-      if (this.pos + 8 > this.#end) return NaN;
+  /** Reads a varint, which need not be aligned; false when the bytes end in it or it has more than ten. */
+  #varintHalves(): boolean {
+    this.#lo = 0;
+    this.#hi = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      if (this.pos + 8 > this.#end) return false;
       const b = this.bits(8);
-      value += (b & 0x7f) * scale;
-      if (b < 0x80) return value;
-      scale *= 128;
+      const x = b & 0x7f;
+      if (shift < 32) this.#lo |= x << shift;
+      if (shift === 28) this.#hi = x >>> 4;
+      else if (shift > 28) this.#hi |= x << (shift - 32);
+      if (b < 0x80) return true;
     }
-    return NaN;
+    return false;
   }
 }

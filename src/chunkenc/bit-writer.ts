@@ -1,5 +1,7 @@
 /** Writes chunks bit by bit, from the high end of each byte on (prometheus tsdb/chunkenc/bstream.go). */
 
+const WORD = 4294967296;
+
 /** Bits under construction, in a buffer that grows. */
 export class BitWriter {
   /** What is behind the last bit is zeros. Replaced when it grows. */
@@ -31,21 +33,28 @@ export class BitWriter {
     }
   }
 
-  /** Appends Go's unsigned varint of an integer from 0 to 2^53. */
+  /** Appends Go's varint of an int64 as it is: negative ones, which are none of a sound chunk, take ten bytes. */
   uvarint(value: number): void {
-    let v = value;
-    for (; v >= 0x80; v = Math.floor(v / 128)) this.bits((v % 128) | 0x80, 8);
-    this.bits(v, 8);
+    this.#varintHalves(Math.floor(value / WORD) >>> 0, value >>> 0);
   }
 
-  /** Appends Go's zigzag varint of an integer within ±2^53. */
+  /** Appends Go's zigzag varint of an int64. */
   varint(value: number): void {
-    // Twice the value would not fit a double: the lowest seven bits go first.
-    const magnitude = value < 0 ? -value - 1 : value;
-    const low = (magnitude % 64) * 2 + (value < 0 ? 1 : 0);
-    const rest = Math.floor(magnitude / 64);
-    this.bits(rest > 0 ? low | 0x80 : low, 8);
-    if (rest > 0) this.uvarint(rest);
+    const sign = value < 0 ? 0xffffffff : 0;
+    const lo = value >>> 0;
+    const hi = Math.floor(value / WORD) >>> 0;
+    this.#varintHalves((((hi << 1) | (lo >>> 31)) ^ sign) >>> 0, ((lo << 1) ^ sign) >>> 0);
+  }
+
+  #varintHalves(high: number, low: number): void {
+    let hi = high;
+    let lo = low;
+    while (hi > 0 || lo >= 0x80) {
+      this.bits((lo & 0x7f) | 0x80, 8);
+      lo = ((lo >>> 7) | (hi << 25)) >>> 0;
+      hi >>>= 7;
+    }
+    this.bits(lo, 8);
   }
 
   #grow(): void {

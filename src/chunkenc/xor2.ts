@@ -46,7 +46,6 @@ export function decodeXor2(
   { dropStale, st }: Xor2Options,
 ): number {
   const { bytes, offset, length, count } = chunk;
-  if (count === 0) return 0;
   if (length < XOR2_HEADER_BYTES) return -1;
   const samples = new Xor2Samples(
     new BitReader(bytes, offset + XOR2_HEADER_BYTES, offset + length),

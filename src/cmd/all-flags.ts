@@ -122,7 +122,7 @@ const flags: readonly FlagSpec[] = [
     name: 'web.enable-admin-api',
     kind: 'bool',
     group: HTTP,
-    help: 'Enable API endpoints for admin control actions: deleting series, cleaning tombstones and snapshots.',
+    help: 'Whether the API may delete series, clean tombstones and take snapshots.',
   },
   {
     name: 'remote-write.address',
@@ -174,6 +174,27 @@ const flags: readonly FlagSpec[] = [
     default: '50000000',
     group: QUERY,
     help: 'Maximum number of samples a single query can load into memory; the query fails when it would load more.',
+  },
+  {
+    name: 'storage.remote.read-sample-limit',
+    kind: 'int',
+    default: '50000000',
+    group: QUERY,
+    help: 'How many samples one query of a remote read may be answered with, where samples are asked for and not chunks. 0: any number.',
+  },
+  {
+    name: 'storage.remote.read-concurrent-limit',
+    kind: 'int',
+    default: '10',
+    group: QUERY,
+    help: 'How many remote reads are answered at once; further ones wait.',
+  },
+  {
+    name: 'storage.remote.read-max-bytes-in-frame',
+    kind: 'int',
+    default: '1048576',
+    group: QUERY,
+    help: 'How large a frame of chunks may be in answers to remote reads, its last chunk apart.',
   },
 ];
 

@@ -67,6 +67,12 @@ export async function runAllCommand(
     queryMaxConcurrent: values.number('query.max-concurrent'),
     lookbackDeltaMs: values.number('query.lookback-delta'),
     maxSamples: values.number('query.max-samples'),
+    adminApi: values.bool('web.enable-admin-api'),
+    remoteRead: {
+      sampleLimit: values.number('storage.remote.read-sample-limit'),
+      frameBytesMax: values.number('storage.remote.read-max-bytes-in-frame'),
+    },
+    remoteReadMaxConcurrent: values.number('storage.remote.read-concurrent-limit'),
     status: {
       build,
       flags: values.show(),

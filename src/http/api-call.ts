@@ -5,6 +5,8 @@ import type { StatusSource } from './api-status.ts';
 import type { Dialect } from './dialect.ts';
 import type { Form } from './form.ts';
 import type { QueryService } from './query-service.ts';
+import type { RemoteReadOptions } from './remote-read-handler.ts';
+import type { TsdbService } from './tsdb-service.ts';
 
 /** What the API is made of. */
 export interface ApiOptions {
@@ -16,6 +18,12 @@ export interface ApiOptions {
   /** The longest that a query may take, in ms; requests may ask for less. */
   readonly queryTimeoutMs: number;
   readonly disableCors: boolean;
+  /** What the endpoints about the TSDB ask; without it they are not implemented. */
+  readonly tsdb?: TsdbService;
+  /** What answers remote read; without it, it is not implemented. */
+  readonly read?: RemoteReadOptions;
+  /** Whether the endpoints that change the TSDB do so: `--web.enable-admin-api`. Off by default. */
+  readonly adminApi?: boolean;
 }
 
 /** One request to an endpoint. */

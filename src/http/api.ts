@@ -5,18 +5,23 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError } from '../lib/errors.ts';
 import { clientSignal, sendTextError } from '../ops/http-body.ts';
+import { cleanTombstones, deleteSeries, snapshot } from './api-admin.ts';
 import type { ApiCall, ApiOptions } from './api-call.ts';
 import { labelNames, labelValues, series } from './api-metadata.ts';
 import { instantQuery, rangeQuery } from './api-query.ts';
 import { runtimeInfo } from './api-status.ts';
+import { exemplars, metadata, tsdbBlocks, tsdbStatus, walReplay } from './api-tsdb.ts';
+import type { TsdbEndpoint } from './api-tsdb.ts';
 import { sendAnswer, sendData, sendError, sendNotImplemented } from './envelope.ts';
 import { acceptForms, Form } from './form.ts';
 import type { QueryAnswer } from './query-service.ts';
+import { registerRemoteRead } from './remote-read-handler.ts';
 
 type Endpoint = (call: ApiCall) => Promise<QueryAnswer>;
 
 const GET: readonly string[] = ['GET'];
 const GET_POST: readonly string[] = ['GET', 'POST'];
+const POST_PUT: readonly string[] = ['POST', 'PUT'];
 
 /** Path, methods, `handler` label as Thanos has it, and the endpoint. */
 const ENDPOINTS: readonly (readonly [string, readonly string[], string, Endpoint])[] = [
@@ -27,11 +32,22 @@ const ENDPOINTS: readonly (readonly [string, readonly string[], string, Endpoint
   ['/label/:name/values', GET, 'label_values', labelValues],
 ];
 
+/** The same for those that ask the TSDB. */
+const TSDB_ENDPOINTS: readonly (readonly [string, readonly string[], string, TsdbEndpoint])[] = [
+  ['/metadata', GET, 'metadata', metadata],
+  ['/query_exemplars', GET_POST, 'exemplars', exemplars],
+  ['/status/tsdb', GET, 'status_tsdb', tsdbStatus],
+  ['/status/tsdb/blocks', GET, 'status_tsdb_blocks', tsdbBlocks],
+  ['/status/walreplay', GET, 'status_walreplay', walReplay],
+  ['/admin/tsdb/delete_series', POST_PUT, 'delete_series', deleteSeries],
+  ['/admin/tsdb/clean_tombstones', POST_PUT, 'clean_tombstones', cleanTombstones],
+  ['/admin/tsdb/snapshot', POST_PUT, 'snapshot', snapshot],
+];
+
 /** What Prometheus 3.14 and Thanos 0.43 have and this version does not. */
 const NOT_IMPLEMENTED: readonly string[] = [
   '/query_explain',
   '/query_range_explain',
-  '/query_exemplars',
   '/format_query',
   '/parse_query',
   '/scrape_pools',
@@ -40,16 +56,11 @@ const NOT_IMPLEMENTED: readonly string[] = [
   '/targets/metadata',
   '/targets/relabel_steps',
   '/alertmanagers',
-  '/metadata',
   '/status/config',
-  '/status/tsdb',
-  '/status/tsdb/blocks',
   '/status/self_metrics',
-  '/status/walreplay',
   '/features',
   '/notifications',
   '/notifications/live',
-  '/read',
   '/otlp',
   '/otlp/v1/metrics',
   '/search/metric_names',
@@ -60,9 +71,6 @@ const NOT_IMPLEMENTED: readonly string[] = [
   '/stores',
   '/blocks',
   '/blocks/mark',
-  '/admin/tsdb/delete_series',
-  '/admin/tsdb/clean_tombstones',
-  '/admin/tsdb/snapshot',
   '/openapi.yaml',
 ];
 
@@ -92,7 +100,9 @@ export function registerApi(app: FastifyInstance, options: ApiOptions): void {
           answer(options, endpoint, request, reply),
         );
       }
+      registerTsdb(api, options);
       registerStatus(api, options);
+      registerRead(api, options);
       for (const url of NOT_IMPLEMENTED) {
         api.route({ method: [...METHODS], url, handler: sendNotImplemented });
       }
@@ -114,6 +124,11 @@ function route(
   run: Handler,
 ): void {
   api.route({ method: [...methods], url, config: { handler }, handler: run });
+  refuseOthers(api, url, methods);
+}
+
+/** Answers the methods that an endpoint does not have. */
+function refuseOthers(api: FastifyInstance, url: string, methods: readonly string[]): void {
   const others = METHODS.filter((method) => !methods.includes(method));
   api.route({
     method: others,
@@ -125,6 +140,32 @@ function route(
         'Method Not Allowed',
       ),
   });
+}
+
+function registerTsdb(api: FastifyInstance, options: ApiOptions): void {
+  const { tsdb } = options;
+  for (const [path, methods, handler, endpoint] of TSDB_ENDPOINTS) {
+    if (tsdb === undefined) {
+      api.route({ method: [...METHODS], url: path, handler: sendNotImplemented });
+      continue;
+    }
+    route(api, path, methods, handler, (request, reply) =>
+      answer(options, (call) => endpoint(call, tsdb), request, reply),
+    );
+  }
+}
+
+/** Remote read has bodies that are no forms, so a scope of its own. */
+function registerRead(api: FastifyInstance, { read }: ApiOptions): void {
+  if (read === undefined) {
+    api.route({ method: [...METHODS], url: '/read', handler: sendNotImplemented });
+    return;
+  }
+  api.register((scope, _options, done) => {
+    registerRemoteRead(scope, read);
+    done();
+  });
+  refuseOthers(api, '/read', ['POST']);
 }
 
 function registerStatus(api: FastifyInstance, options: ApiOptions): void {

@@ -29,13 +29,27 @@ const API_ERRORS: Readonly<Record<ErrorCode, ApiError>> = {
   internal: { errorType: 'internal', status: 500 },
 };
 
-/** Sends `{"status":"success","data":…}` with warnings and infos. */
+/** An error whose status is not that of its code. */
+export class AnswerError extends CodedError {
+  readonly status: number;
+
+  constructor(code: ErrorCode, status: number, message: string) {
+    super(code, message);
+    this.status = status;
+  }
+}
+
+/** Sends `{"status":"success","data":…}` with warnings and infos; without data it is a 204. */
 export function sendAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
   dialect: Dialect,
   answer: QueryAnswer,
 ): Promise<void> {
+  if (answer.data.length === 0) {
+    reply.code(204).send();
+    return Promise.resolve();
+  }
   const warnings = dialect.infos ? answer.warnings : [...answer.warnings, ...answer.infos];
   let tail = '';
   if (warnings.length > 0) tail += `,"warnings":${JSON.stringify(warnings)}`;
@@ -80,8 +94,17 @@ export function sendError(
     return sendErrorText(request, reply, API_ERRORS.internal, text);
   }
   const { errorType, status } = API_ERRORS[thrown.code];
-  const shown = thrown.code === 'canceled' ? dialect.canceledStatus : status;
-  return sendErrorText(request, reply, { errorType, status: shown }, thrown.message);
+  return sendErrorText(
+    request,
+    reply,
+    { errorType, status: shownStatus(thrown, status, dialect) },
+    thrown.message,
+  );
+}
+
+function shownStatus(thrown: CodedError, status: number, dialect: Dialect): number {
+  if (thrown instanceof AnswerError) return thrown.status;
+  return thrown.code === 'canceled' ? dialect.canceledStatus : status;
 }
 
 /** Sends the answer of an endpoint that this version does not have. */

@@ -87,7 +87,8 @@ function encodeVector(out: JsonPieces, { labels, t, v }: VectorResult, count: nu
   }
 }
 
-function encodeLabels(out: JsonPieces, { pairs }: Labels): void {
+/** Writes a label set as an object. */
+export function encodeLabels(out: JsonPieces, { pairs }: Labels): void {
   out.raw('{');
   for (let i = 0; i < pairs.length; i += 2) {
     if (i > 0) out.raw(',');

@@ -1,20 +1,29 @@
-/** Which bodies a remote write endpoint takes. Texts: Prometheus' remote write handler. */
+/** Which bodies a remote write endpoint takes. Texts: client_golang exp/api/remote, which Prometheus' handler is made of. */
+import type { RemoteWriteVersion } from './write-service.ts';
 
-const V1_MESSAGE = 'prometheus.WriteRequest';
-const V2_MESSAGE = 'io.prometheus.write.v2.Request';
+/** Messages by version. */
+const MESSAGES: ReadonlyMap<string, RemoteWriteVersion> = new Map([
+  ['prometheus.WriteRequest', 1],
+  ['io.prometheus.write.v2.Request', 2],
+]);
 const MEDIA_TYPE = 'application/x-protobuf';
 
-/**
- * What is wrong with a request's headers, as the text of a 415; undefined when they are fine. Absent headers are.
- * Remote write 2.0 is refused so that senders fall back to 1.0.
- */
-export function refuseContent(
+/** What a request's headers say about its body: which version it is, or the text of a 415. */
+export type ContentVerdict =
+  | { readonly version: RemoteWriteVersion; readonly refusal?: undefined }
+  | { readonly refusal: string };
+
+const V1: ContentVerdict = { version: 1 };
+
+/** Judges the headers of a request. Absent ones are fine and mean 1.0. */
+export function judgeContent(
   contentType: string | undefined,
   contentEncoding: string | undefined,
-): string | undefined {
-  // Nearly every request has just these two.
-  if (contentType === MEDIA_TYPE && contentEncoding === 'snappy') return undefined;
-  return refuseEncoding(contentEncoding) ?? refuseType(contentType);
+): ContentVerdict {
+  // Nearly every request of 1.0 has just these two.
+  if (contentType === MEDIA_TYPE && contentEncoding === 'snappy') return V1;
+  const refusal = refuseEncoding(contentEncoding);
+  return refusal === undefined ? judgeType(contentType) : { refusal };
 }
 
 function refuseEncoding(encoding: string | undefined): string | undefined {
@@ -22,26 +31,30 @@ function refuseEncoding(encoding: string | undefined): string | undefined {
   return `${encoding} encoding (compression) is not accepted by this server; only snappy is acceptable`;
 }
 
-function refuseType(contentType: string | undefined): string | undefined {
-  if (contentType === undefined || contentType.trim() === '') return undefined;
-  const [media, ...parameters] = contentType.trim().split(';');
+function judgeType(contentType: string | undefined): ContentVerdict {
+  if (contentType === undefined || contentType === '') return V1;
+  const trimmed = contentType.trim();
+  const [media, ...parameters] = trimmed.split(';');
   if (media !== MEDIA_TYPE) {
-    return `expected ${MEDIA_TYPE} as the first (media) part, got ${contentType} content-type`;
+    const refusal = `expected ${MEDIA_TYPE} as the first (media) part, got ${trimmed} content-type`;
+    return { refusal };
   }
   for (const parameter of parameters) {
-    const [key, message, ...rest] = parameter.trim().split('=');
+    const [key, message, ...rest] = parameter.split('=');
     if (message === undefined || rest.length > 0) {
-      return `as per https://www.rfc-editor.org/rfc/rfc9110#parameter expected parameters to be key-values, got ${parameter} in ${contentType} content-type`;
+      const refusal = `as per https://www.rfc-editor.org/rfc/rfc9110#parameter expected parameters to be key-values, got ${parameter} in ${trimmed} content-type`;
+      return { refusal };
     }
-    if (key === 'proto') return refuseMessage(message, contentType);
+    // compat: Go overlooks a name behind a space and takes the body for 1.0.
+    if (key?.trim() === 'proto') return judgeMessage(message, trimmed);
   }
-  return undefined;
+  return V1;
 }
 
-function refuseMessage(message: string, contentType: string): string | undefined {
-  if (message === V1_MESSAGE) return undefined;
-  if (message === V2_MESSAGE) {
-    return `${V2_MESSAGE} protobuf message is not accepted by this server; only accepts ${V1_MESSAGE}: remote write 2.0 is not implemented yet`;
-  }
-  return `got ${contentType} content type; unknown type for remote write protobuf message ${message}, supported: ${V1_MESSAGE}`;
+function judgeMessage(message: string, contentType: string): ContentVerdict {
+  const version = MESSAGES.get(message);
+  if (version !== undefined) return { version };
+  const known = [...MESSAGES.keys()].join(', ');
+  const refusal = `got ${contentType} content type; unknown type for remote write protobuf message ${message}, supported: ${known}`;
+  return { refusal };
 }

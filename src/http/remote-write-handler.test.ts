@@ -121,10 +121,10 @@ test('content types and encodings', async (t) => {
     'expected application/x-protobuf as the first (media) part, got text/plain content-type\n',
   );
   await f(
-    `${proto};proto=io.prometheus.write.v2.Request`,
+    `${proto};proto=io.prometheus.write.v3.Request`,
     'snappy',
     415,
-    'io.prometheus.write.v2.Request protobuf message is not accepted by this server; only accepts prometheus.WriteRequest: remote write 2.0 is not implemented yet\n',
+    `got ${proto};proto=io.prometheus.write.v3.Request content type; unknown type for remote write protobuf message io.prometheus.write.v3.Request, supported: prometheus.WriteRequest, io.prometheus.write.v2.Request\n`,
   );
   await f(
     `${proto};proto`,
@@ -132,6 +132,41 @@ test('content types and encodings', async (t) => {
     415,
     `as per https://www.rfc-editor.org/rfc/rfc9110#parameter expected parameters to be key-values, got proto in ${proto};proto content-type\n`,
   );
+});
+
+test('remote write 2.0: what is stored is in the headers, whatever the status', async (t) => {
+  let outcome: () => Promise<WriteOutcome> = async () => STORED;
+  const versions: number[] = [];
+  const { base } = await start(t, (_body, { version }) => {
+    versions.push(version);
+    return outcome();
+  });
+  const f = async (path: string, message: string, status: number, written: (string | null)[]) => {
+    const headers = { ...HEADERS, 'content-type': `application/x-protobuf;proto=${message}` };
+    const got = await post(base + path, Uint8Array.of(1), headers);
+    assert.equal(got.status, status);
+    await got.text();
+    const names = ['samples', 'histograms', 'exemplars'];
+    const shown = names.map((name) => got.headers.get(`x-prometheus-remote-write-${name}-written`));
+    assert.deepEqual(shown, written);
+  };
+  const v2 = 'io.prometheus.write.v2.Request';
+  const none = [null, null, null];
+  const written = { samples: 7, histograms: 3, exemplars: 2 };
+  await f('/api/v1/write', 'prometheus.WriteRequest', 204, none);
+  await f('/api/v1/write', v2, 204, ['0', '0', '0']);
+  outcome = async () => ({ ...STORED, written });
+  await f('/api/v1/write', 'prometheus.WriteRequest', 204, none);
+  await f('/api/v1/write', v2, 204, ['7', '3', '2']);
+  await f('/api/v1/receive', v2, 200, ['7', '3', '2']);
+  for (const status of [400, 409] as const) {
+    outcome = async () => ({ ...STORED, status, message: 'some were refused', written });
+    await f('/api/v1/write', v2, status, ['7', '3', '2']);
+  }
+  outcome = () => Promise.reject(new CodedError('unavailable', 'the disk is full'));
+  await f('/api/v1/write', v2, 503, ['0', '0', '0']);
+  await f('/api/v1/write', 'other', 415, none);
+  assert.deepEqual(versions, [1, 2, 1, 2, 2, 2, 2, 2]);
 });
 
 test('outcomes and failures', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * Remote write endpoints: `POST /api/v1/receive` as Thanos (200) and `POST /api/v1/write` as Prometheus (204). The
- * body goes to the service as it came, compressed; nothing here looks into it.
+ * Remote write endpoints, 1.0 and 2.0: `POST /api/v1/receive` as Thanos (200) and `POST /api/v1/write` as Prometheus
+ * (204). The body goes to the service as it came, compressed; nothing here looks into it.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, errorText } from '../lib/errors.ts';
@@ -9,8 +9,8 @@ import type { Family, Gauge, Histogram, MetricsRegistry } from '../lib/metrics.t
 import { sendTextError } from '../ops/http-body.ts';
 import { requestId } from '../ops/http-server.ts';
 import { readBody } from './remote-write-body.ts';
-import { refuseContent } from './remote-write-content.ts';
-import type { WriteOutcome, WriteService } from './write-service.ts';
+import { judgeContent } from './remote-write-content.ts';
+import type { WriteOptions, WriteOutcome, WriteService, WrittenCounts } from './write-service.ts';
 
 /** What the endpoints are made of. */
 export interface RemoteWriteOptions {
@@ -35,6 +35,15 @@ const COUNT_BUCKETS = [10, 50, 100, 500, 1000, 5000, 10_000];
 
 /** Names the tenant of a request, as Thanos' receive has it by default. */
 const TENANT_HEADER = 'thanos-tenant';
+
+/** Tells a 2.0 sender what is stored, whatever the status. */
+const WRITTEN_HEADERS = {
+  samples: 'x-prometheus-remote-write-samples-written',
+  histograms: 'x-prometheus-remote-write-histograms-written',
+  exemplars: 'x-prometheus-remote-write-exemplars-written',
+} as const;
+
+const NOTHING_WRITTEN: WrittenCounts = { samples: 0, histograms: 0, exemplars: 0 };
 
 const BUSY = 'too many write requests in flight, retry later';
 
@@ -146,8 +155,9 @@ async function handle(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { headers } = request;
-  const refusal = refuseContent(headers['content-type'], headers['content-encoding']);
-  if (refusal !== undefined) return sendTextError(reply, 415, refusal);
+  const content = judgeContent(headers['content-type'], headers['content-encoding']);
+  if (content.refusal !== undefined) return sendTextError(reply, 415, content.refusal);
+  const { version } = content;
   const tenant = request.headers[TENANT_HEADER];
   if (tenant !== undefined && tenant !== '' && tenant !== state.options.tenant) {
     // Mixing tenants without a word would be worse than refusing: their series can have equal labels.
@@ -167,7 +177,8 @@ async function handle(
     if (body === 'too large') return await sendTooLarge(reply);
     // Whoever broke off reads no answer; the status is for the metrics.
     if (body === 'aborted') return await sendTextError(reply, 400, 'request body ended early');
-    const outcome = await write(state, request, body, maxDecodedBytes);
+    const outcome = await write(state, request, body, { maxDecodedBytes, version });
+    if (version === 2) setWritten(reply, outcome.written ?? NOTHING_WRITTEN);
     return await sendOutcome(state, flavor, reply, outcome);
   } finally {
     state.leave(bytes);
@@ -178,11 +189,11 @@ async function write(
   state: WriteState,
   request: FastifyRequest,
   body: Uint8Array<ArrayBuffer>,
-  maxDecodedBytes: number,
+  options: WriteOptions,
 ): Promise<WriteOutcome> {
   const { service, log } = state.options;
   try {
-    return await service.write(body, { maxDecodedBytes });
+    return await service.write(body, options);
   } catch (thrown) {
     const refused =
       thrown instanceof CodedError && ['unavailable', 'canceled', 'timeout'].includes(thrown.code);
@@ -190,6 +201,12 @@ async function write(
     log.error('write request failed', { request_id: requestId(request), err: errorText(thrown) });
     return { status: 500, message: 'internal server error', series: 0, samples: 0 };
   }
+}
+
+function setWritten(reply: FastifyReply, written: WrittenCounts): void {
+  reply.header(WRITTEN_HEADERS.samples, written.samples);
+  reply.header(WRITTEN_HEADERS.histograms, written.histograms);
+  reply.header(WRITTEN_HEADERS.exemplars, written.exemplars);
 }
 
 function sendOutcome(

@@ -183,7 +183,7 @@ interface SharedMerged {
 }
 
 /** The matchers left for a source; undefined when its external labels do not match. */
-function matchersFor(external: Labels, matchers: readonly Matcher[]): Matcher[] | undefined {
+export function matchersFor(external: Labels, matchers: readonly Matcher[]): Matcher[] | undefined {
   const rest: Matcher[] = [];
   for (const matcher of matchers) {
     const value = external.get(matcher.name);

@@ -128,6 +128,24 @@ export class BlockCatalog {
     this.#publish({ headFirstFile });
   }
 
+  /** Tells readers that tombstones of blocks have changed, and takes their new metas in. */
+  revise(blocks: readonly ListedBlock[]): void {
+    for (const block of blocks) {
+      const { ulid } = block.meta;
+      const handle = this.#handles.get(ulid);
+      if (handle === undefined) continue;
+      this.#blocks.set(ulid, block);
+      this.#handles.set(ulid, { ...handle, revision: handle.revision + 1 });
+    }
+    this.#publish({});
+  }
+
+  /** Puts a block in the place of others, in one step; their files are needed until {@link retired}. */
+  replace(block: ListedBlock | undefined, replaced: readonly string[]): void {
+    if (block !== undefined) this.#insert(block);
+    this.retire(replaced);
+  }
+
   /** Hides blocks from new queries; those that run go on reading them. */
   retire(ulids: readonly string[]): void {
     for (const ulid of ulids) this.#forget(ulid);
@@ -144,7 +162,8 @@ export class BlockCatalog {
     const { directory, segments } = block;
     const firstFile = this.#numbers.take(segments + 1);
     this.#blocks.set(ulid, block);
-    this.#handles.set(ulid, { ulid, directory, mint: minTime, maxt: maxTime, firstFile, segments });
+    const range = { mint: minTime, maxt: maxTime };
+    this.#handles.set(ulid, { ulid, directory, ...range, firstFile, segments, revision: 0 });
   }
 
   #forget(ulid: string): void {

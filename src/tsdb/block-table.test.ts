@@ -11,6 +11,7 @@ const block = (n: number): TableContent['blocks'][number] => ({
   maxt: n + 1,
   firstFile: n * 2,
   segments: 1,
+  revision: 0,
 });
 
 test('a table: what is published is read, as one object until it changes', () => {

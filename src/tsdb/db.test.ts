@@ -225,8 +225,14 @@ test('db: malformed bodies are refused whole, with an offset', async () => {
       `${cut}`,
     );
   }
-  await rejects(opened.db.write(new Uint8Array([0xff]), 1000), /snappy: corrupt input/);
-  await rejects(opened.db.write(new Uint8Array([0xff, 0xff, 0xff, 0x7f]), 1000), /exceeds 1000/);
+  await rejects(
+    opened.db.write(new Uint8Array([0xff]), { maxDecodedBytes: 1000 }),
+    /snappy: corrupt input/,
+  );
+  await rejects(
+    opened.db.write(new Uint8Array([0xff, 0xff, 0xff, 0x7f]), { maxDecodedBytes: 1000 }),
+    /exceeds 1000/,
+  );
   deepEqual(await readAll(opened.reader), {});
   close(opened);
 });

@@ -12,6 +12,7 @@ import type { Clock } from '../lib/clock.ts';
 import { CodedError, errorText } from '../lib/errors.ts';
 import type { FileLayer } from '../lib/file-layer.ts';
 import type { Logger } from '../lib/log.ts';
+import { PhaseClock } from '../lib/phase-clock.ts';
 import { ShortBytesError, readUvarint } from '../lib/varint.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { TimeRange } from '../storage/storage.ts';
@@ -28,7 +29,8 @@ import type { ArenaMemory } from './head/arena.ts';
 import type { FamilyMetadata } from './head/metadata-store.ts';
 import type { SeriesExemplars } from './head/exemplar-search.ts';
 import { CHUNK_RANGE_MS, HeadWriter } from './head/head-writer.ts';
-import type { HeadStats, LatePlan } from './head/head-writer.ts';
+import type { HeadStats, LatePlan, WritePhase } from './head/head-writer.ts';
+import { V2Translator } from './head/remote-write-v2.ts';
 import { replayHead } from './head/replay.ts';
 import type { ReplayReport } from './head/replay.ts';
 import { GroupCommit } from './wal/group-commit.ts';
@@ -66,6 +68,8 @@ export interface OpenReport {
   readonly headMint: number;
   /** Whether the head has samples that came out of order, or may get some. */
   readonly takesLate: boolean;
+  /** The first and the last segment of the WAL that was replayed; 0 when there was none. */
+  readonly segments: { readonly first: number; readonly last: number };
   /** Whether the directory held data that we had not made, when it was opened for the first time. */
   readonly adopted: boolean;
   /** What log and head chunks hold: how often each kind of record and each chunk encoding occurs. */
@@ -81,7 +85,12 @@ export interface PlannedCut extends CutRange {
 /** Figures of a TSDB. */
 export interface DbStats extends HeadStats {
   readonly walSegment: number;
+  /** Milliseconds that the parts of writes took, by name: {@link WritePhase}, and `decompress`. */
+  readonly writeMs: Readonly<Record<string, number>>;
 }
+
+/** limit: how much longer than a 2.0 request the same in the 1.0 form may be. */
+const TRANSLATION_GROWTH_MAX = 8;
 
 /** A head is cut when it reaches over so much: one and a half block ranges. */
 const CUT_AFTER_MS = (CHUNK_RANGE_MS / 2) * 3;
@@ -97,6 +106,8 @@ export class Db {
   readonly #wbl: WalWriter | undefined;
   readonly #commit: GroupCommit | undefined;
   readonly #clock: Clock;
+  readonly #phases = new PhaseClock<WritePhase | 'decompress' | 'translate'>();
+  readonly #translator = new V2Translator();
   /** When samples were last accepted, of the wall clock. */
   #writtenAt: number;
 
@@ -128,11 +139,12 @@ export class Db {
     this.#lock = lock;
     this.#clock = options.clock ?? systemClock;
     this.#writtenAt = this.#clock.now();
-    this.#head = new HeadWriter(options);
+    this.#head = new HeadWriter({ ...options, phases: this.#phases });
     const adopted = isAdopted(options.directory);
     const listing = listBlocks(options.directory);
     const headMint = headStart(listing);
     if (headMint > -Infinity) this.#head.setMinValidTime(headMint);
+    const segments = replayedSegments(join(options.directory, 'wal'));
     const replay = replayHead(this.#head, options.directory, options.log);
     const readOnlyReason = describeUnsupported(options.directory, replay);
     const hasLate = !this.#head.late.isEmpty;
@@ -146,6 +158,7 @@ export class Db {
       contents,
       listing,
       headMint,
+      segments,
       takesLate: hasLate || (options.outOfOrderWindowMs ?? 0) > 0,
       adopted,
     };
@@ -154,7 +167,8 @@ export class Db {
     removeLeftovers(listing, options.log);
     this.#repair(replay);
     const { directory, files, log } = options;
-    this.#wal = new WalWriter({ directory: join(directory, 'wal'), files, log });
+    const wal = { directory: join(directory, 'wal'), files, log, phases: this.#phases };
+    this.#wal = new WalWriter(wal);
     if (this.report.takesLate)
       this.#wbl = new WalWriter({ directory: join(directory, 'wbl'), files, log });
     const logs = this.#wbl === undefined ? [this.#wal] : [this.#wal, this.#wbl];
@@ -169,8 +183,26 @@ export class Db {
    * Stores a snappy-compressed write request. Resolves when the samples are as durable as the fsync policy says.
    * @throws CodedError bad_data, too_large, unavailable; nothing was applied then, a failed fsync apart.
    */
-  async write(body: Uint8Array, maxDecodedBytes: number): Promise<StageCounts> {
-    return this.writeDecoded(decompress(body, maxDecodedBytes));
+  async write(
+    body: Uint8Array,
+    { maxDecodedBytes, version = 1 }: { maxDecodedBytes: number; version?: 1 | 2 },
+  ): Promise<StageCounts> {
+    this.#phases.begin();
+    const decoded = decompress(body, maxDecodedBytes);
+    this.#phases.end('decompress');
+    if (version === 1) return this.writeDecoded(decoded);
+    // Texts that a request names once are repeated in the translation.
+    const bytesMax = maxDecodedBytes * TRANSLATION_GROWTH_MAX;
+    const {
+      body: plain,
+      refusedSeries,
+      firstProblem,
+    } = this.#translator.translate(decoded, bytesMax);
+    this.#phases.end('translate');
+    const counts = await this.writeDecoded(plain);
+    counts.invalidSeries += refusedSeries;
+    if (counts.firstProblem === '') counts.firstProblem = firstProblem;
+    return counts;
   }
 
   /** The same for a request that is not compressed. */
@@ -261,7 +293,8 @@ export class Db {
 
   /** Current figures. */
   stats(): DbStats {
-    return { ...this.#head.stats(), walSegment: this.#wal?.segment ?? -1 };
+    const walSegment = this.#wal?.segment ?? -1;
+    return { ...this.#head.stats(), walSegment, writeMs: this.#phases.spent };
   }
 
   /** Makes everything durable and gives the directory free. */
@@ -303,6 +336,11 @@ export class Db {
       log.info('repaired chunks_head', { file: path, size: soundEnd });
     }
   }
+}
+
+function replayedSegments(wal: string): OpenReport['segments'] {
+  const indexes = existsSync(wal) ? segmentIndexes(wal) : [];
+  return { first: indexes[0] ?? 0, last: indexes.at(-1) ?? 0 };
 }
 
 function makeDirectory(path: string): void {

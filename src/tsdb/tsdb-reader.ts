@@ -152,6 +152,7 @@ export class TsdbReader implements Queryable {
       reader = new BlockReader(handle, this.#cache, this.#labels);
       this.#blocks.set(handle.ulid, reader);
     }
+    reader.revise(handle.revision);
     return reader;
   }
 

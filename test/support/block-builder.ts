@@ -77,5 +77,5 @@ export function openHandle(
   const segments = readdirSync(join(directory, 'chunks')).length;
   const firstFile = nextFile;
   nextFile += segments + 1;
-  return { ulid, directory, mint, maxt, firstFile, segments };
+  return { ulid, directory, mint, maxt, firstFile, segments, revision: 0 };
 }

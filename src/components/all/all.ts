@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { prometheusDialect } from '../../http/dialect.ts';
 import { registerApi } from '../../http/api.ts';
 import type { StatusSource } from '../../http/api-status.ts';
+import { registerFederate } from '../../http/federate-handler.ts';
 import { registerRemoteWrite } from '../../http/remote-write-handler.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { CodedError } from '../../lib/errors.ts';
@@ -33,7 +34,8 @@ import { INGEST_WORKER, IngestClient } from './ingest-client.ts';
 import { LocalTsdb } from './local-tsdb.ts';
 import { BlockClient } from './maintenance.ts';
 import { QueryClient } from './query-client.ts';
-import type { QueryWorkerData } from './query-tasks.ts';
+import type { QueryWorkerData, RemoteReadLimits } from './query-tasks.ts';
+import { TsdbAdmin } from './tsdb-admin.ts';
 import { Repetition } from './repeat.ts';
 import { startSelfMonitor } from './self-monitor.ts';
 import { Shipping } from './shipping.ts';
@@ -79,6 +81,11 @@ export interface AllOptions {
   readonly queryMaxConcurrent: number;
   readonly lookbackDeltaMs: number;
   readonly maxSamples: number;
+  /** Whether the endpoints that change the TSDB do so. */
+  readonly adminApi: boolean;
+  readonly remoteRead: RemoteReadLimits;
+  /** limit: remote reads answered at once. */
+  readonly remoteReadMaxConcurrent: number;
   readonly status: StatusSource;
   /** The module that workers run. */
   readonly workerUrl: URL;
@@ -181,6 +188,7 @@ class AllProcess {
       replicaLabels,
       lookbackDeltaMs,
       maxSamples,
+      remoteRead: this.#options.remoteRead,
     };
     return { query };
   }
@@ -216,6 +224,21 @@ class AllProcess {
       log,
       queryTimeoutMs,
       disableCors,
+      tsdb: this.#admin(),
+      adminApi: this.#options.adminApi,
+      read: {
+        service: this.#queries,
+        log,
+        metrics: this.#metrics,
+        maxConcurrent: this.#options.remoteReadMaxConcurrent,
+      },
+    });
+    registerFederate(server.app, {
+      service: this.#queries,
+      clock: systemClock,
+      log,
+      metrics: this.#metrics,
+      lookbackDeltaMs: this.#options.lookbackDeltaMs,
     });
     return {
       name: 'http',
@@ -225,6 +248,19 @@ class AllProcess {
       },
       stop: () => server.close(),
     };
+  }
+
+  /** The tenant's TSDB is the one that the API is about: the first. */
+  #admin(): TsdbAdmin {
+    return new TsdbAdmin({
+      tsdb: this.#dbs[0] as LocalTsdb,
+      number: 0,
+      externalLabels: this.#options.externalLabels,
+      ingest: this.#ingest,
+      blocks: this.#blocks,
+      queries: this.#queries,
+      clock: systemClock,
+    });
   }
 
   #storage(): Actor {

@@ -3,15 +3,28 @@
  * Its files are synchronous, and a cut takes seconds: nobody else waits for this thread.
  */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { IndexStats } from '../../bucket/meta.ts';
+import { fromSpecs } from '../../http/matcher-specs.ts';
+import type { MatcherSpec } from '../../http/tsdb-service.ts';
+import { CodedError } from '../../lib/errors.ts';
 import { systemFiles } from '../../lib/file-layer.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Task, TaskContext } from '../../ops/worker-runtime.ts';
 import { indexStats } from '../../tsdb/block/block-index-stats.ts';
-import { DELETION_SUFFIX, directoryBytes, listBlocks } from '../../tsdb/block/list-blocks.ts';
+import {
+  DELETION_SUFFIX,
+  directoryBytes,
+  inspectBlock,
+  listBlocks,
+} from '../../tsdb/block/list-blocks.ts';
 import type { BlockListing, ListedBlock } from '../../tsdb/block/list-blocks.ts';
+import { snapshotBlock } from '../../tsdb/block/snapshot-block.ts';
+import { deleteFromBlock } from '../../tsdb/compact/delete-from-block.ts';
+import { rewriteTombstones } from '../../tsdb/compact/rewrite-tombstones.ts';
+import type { Rewritten } from '../../tsdb/compact/rewrite-tombstones.ts';
+import type { TimeRange } from '../../storage/storage.ts';
 import { cutBlock } from '../../tsdb/compact/cut-block.ts';
 import type { CutRange } from '../../tsdb/compact/cut-block.ts';
 import type { HeadPart } from '../../tsdb/head/head-range.ts';
@@ -37,6 +50,31 @@ export interface CheckpointRequest {
   readonly segment: number;
 }
 
+/** What `blocks.delete` takes: directories of blocks, and what is to be deleted of each. */
+export interface DeleteRequest {
+  readonly directories: readonly string[];
+  readonly matcherSets: readonly (readonly MatcherSpec[])[];
+  /** ms, inclusive. */
+  readonly range: TimeRange;
+}
+
+/** What `blocks.clean` takes: a block's directory, and the data directory and name for the block in its place. */
+export interface CleanRequest {
+  readonly block: string;
+  readonly directory: string;
+  readonly ulid: string;
+}
+
+/** What `blocks.snapshot` takes. */
+export interface SnapshotRequest {
+  /** Directories of blocks. */
+  readonly blocks: readonly string[];
+  /** The directory of the snapshot, which is made. */
+  readonly target: string;
+  /** The head becomes a block of the snapshot. */
+  readonly head?: { readonly handle: HeadHandle; readonly range: CutRange; readonly ulid: string };
+}
+
 /** Answers of the tasks by name. */
 export interface BlockAnswers {
   readonly 'blocks.list': BlockListing;
@@ -44,6 +82,9 @@ export interface BlockAnswers {
   readonly 'blocks.checkpoint': CheckpointReport | undefined;
   readonly 'blocks.remove': null;
   readonly 'blocks.headBytes': number;
+  readonly 'blocks.delete': readonly ListedBlock[];
+  readonly 'blocks.clean': Rewritten;
+  readonly 'blocks.snapshot': null;
   readonly 'blocks.indexStats': IndexStats;
 }
 
@@ -67,6 +108,26 @@ export function blockTasks(log: Logger, files: FileLayer = systemFiles): Record<
       files.remove(leaving);
       return null;
     },
+    'blocks.delete': ({ directories, matcherSets, range }: DeleteRequest): ListedBlock[] =>
+      directories.map((directory) => {
+        for (const specs of matcherSets)
+          deleteFromBlock(files, directory, { matchers: fromSpecs(specs), ...range });
+        return lookAt(directory);
+      }),
+    'blocks.clean': ({ block, ...options }: CleanRequest, { signal }: TaskContext): Rewritten =>
+      rewriteTombstones(block, { ...options, files, signal }),
+    'blocks.snapshot': (
+      { blocks, target, head }: SnapshotRequest,
+      { signal }: TaskContext,
+    ): null => {
+      files.makeDirectory(target);
+      for (const block of blocks) snapshotBlock(block, target);
+      if (head !== undefined) {
+        const { handle, range, ulid } = head;
+        cutBlock(handle, range, { directory: target, ulid, files, signal });
+      }
+      return null;
+    },
     'blocks.headBytes': (directory: string): number =>
       ['wal', 'wbl', 'chunks_head']
         .map((name) => join(directory, name))
@@ -78,4 +139,10 @@ export function blockTasks(log: Logger, files: FileLayer = systemFiles): Record<
       return { series_max_size: seriesMaxSize, chunk_max_size: chunkMaxSize };
     },
   };
+}
+
+function lookAt(directory: string): ListedBlock {
+  const block = inspectBlock(directory, basename(directory));
+  if ('reason' in block) throw new CodedError('corrupt', `block ${directory}: ${block.reason}`);
+  return block;
 }

@@ -9,7 +9,7 @@ import type {
   IngestAnswers,
   MetadataRequest,
   OpenRequest,
-  SelectorsRequest,
+  MatchersRequest,
   TruncateLateRequest,
   TruncateRequest,
   WritePayload,
@@ -20,11 +20,21 @@ export const INGEST_WORKER = 'ingest';
 
 /** Figures that the write path counts. */
 export interface WriteCounters {
-  /** Samples stored, and those refused by reason. */
-  appended(samples: number): void;
+  /** What is stored. */
+  appended(what: 'float' | 'histogram', count: number): void;
+  /** How many of these came out of order. */
+  late(count: number): void;
+  exemplars(count: number): void;
+  /** What was refused, by reason. */
   refused(
-    reason: 'out_of_order' | 'duplicate' | 'out_of_bounds' | 'histogram',
-    samples: number,
+    reason:
+      | 'out_of_order'
+      | 'duplicate'
+      | 'out_of_bounds'
+      | 'too_old'
+      | 'histogram'
+      | 'late_exemplar',
+    count: number,
   ): void;
   invalidSeries(count: number): void;
 }
@@ -70,12 +80,12 @@ export class IngestClient {
   }
 
   /** {@link Db.deleteSeries}. @throws CodedError bad_data, unavailable. */
-  deleteSeries(request: SelectorsRequest): Promise<number> {
+  deleteSeries(request: MatchersRequest): Promise<number> {
     return this.#call('ingest.delete', request);
   }
 
   /** {@link Db.exemplars}. @throws CodedError bad_data. */
-  exemplars(request: SelectorsRequest): Promise<IngestAnswers['ingest.exemplars']> {
+  exemplars(request: MatchersRequest): Promise<IngestAnswers['ingest.exemplars']> {
     return this.#call('ingest.exemplars', request);
   }
 
@@ -98,9 +108,9 @@ export class IngestClient {
   /** The service that remote write handlers call, for one TSDB. */
   writeService(db: string, counters: WriteCounters): WriteService {
     return {
-      write: async (body, { maxDecodedBytes }) => {
+      write: async (body, { maxDecodedBytes, version }) => {
         try {
-          const counts = await this.write({ db, body, compressed: true, maxDecodedBytes });
+          const counts = await this.write({ db, body, compressed: true, maxDecodedBytes, version });
           count(counts, counters);
           return outcome(counts);
         } catch (thrown) {
@@ -121,37 +131,43 @@ export class IngestClient {
 }
 
 function count(counts: StageCounts, counters: WriteCounters): void {
-  counters.appended(counts.accepted);
+  counters.appended('float', counts.accepted);
+  if (counts.histograms > 0) counters.appended('histogram', counts.histograms);
+  if (counts.late > 0) counters.late(counts.late);
+  if (counts.exemplars > 0) counters.exemplars(counts.exemplars);
   if (counts.outOfOrder > 0) counters.refused('out_of_order', counts.outOfOrder);
   if (counts.conflicts > 0) counters.refused('duplicate', counts.conflicts);
-  if (counts.tooOld > 0) counters.refused('out_of_bounds', counts.tooOld);
-  if (counts.histograms > 0) counters.refused('histogram', counts.histograms);
+  if (counts.tooOld > 0)
+    counters.refused(counts.window ? 'too_old' : 'out_of_bounds', counts.tooOld);
+  if (counts.invalidHistograms > 0) counters.refused('histogram', counts.invalidHistograms);
+  if (counts.lateExemplars > 0) counters.refused('late_exemplar', counts.lateExemplars);
   if (counts.invalidSeries > 0) counters.invalidSeries(counts.invalidSeries);
 }
 
 /** How a request that was understood ended. Good samples are kept whatever else it held. */
 function outcome(counts: StageCounts): WriteOutcome {
   const refused = counts.outOfOrder + counts.conflicts + counts.tooOld;
-  const samples = counts.accepted + counts.identical + refused + counts.histograms;
+  const written = {
+    samples: counts.accepted + counts.identical,
+    histograms: counts.histograms + counts.identicalHistograms,
+    exemplars: counts.exemplars,
+  };
+  const samples = written.samples + written.histograms + refused + counts.invalidHistograms;
   const series = counts.timeseries + counts.invalidSeries;
+  const base = { series, samples, written };
   if (counts.invalidSeries > 0) {
     const what = `${counts.invalidSeries} of ${series} series were refused, the others were stored`;
-    return { status: 400, message: `${counts.firstProblem} (${what})`, series, samples };
+    return { status: 400, message: `${counts.firstProblem} (${what})`, ...base };
   }
-  if (counts.histograms > 0) {
-    const what = `${counts.histograms} were dropped, the float samples were stored`;
-    return {
-      status: 400,
-      message: `native histograms are not implemented yet (${what})`,
-      series,
-      samples,
-    };
+  if (counts.invalidHistograms > 0) {
+    const what = `${counts.invalidHistograms} native histograms were refused, what else was good was stored`;
+    return { status: 400, message: `${counts.firstProblem} (${what})`, ...base };
   }
   if (refused > 0) {
     const what = `${refused} of ${samples} samples were refused: ${reasons(counts)}; the others were stored`;
-    return { status: 409, message: `${counts.firstProblem} (${what})`, series, samples };
+    return { status: 409, message: `${counts.firstProblem} (${what})`, ...base };
   }
-  return { status: 200, message: '', series, samples };
+  return { status: 200, message: '', ...base };
 }
 
 function reasons(counts: StageCounts): string {
@@ -159,7 +175,8 @@ function reasons(counts: StageCounts): string {
   if (counts.outOfOrder > 0) parts.push(`${counts.outOfOrder} out of order`);
   if (counts.conflicts > 0)
     parts.push(`${counts.conflicts} with another value for a stored timestamp`);
-  if (counts.tooOld > 0) parts.push(`${counts.tooOld} out of bounds`);
+  if (counts.tooOld > 0)
+    parts.push(`${counts.tooOld} ${counts.window ? 'too old' : 'out of bounds'}`);
   return parts.join(', ');
 }
 

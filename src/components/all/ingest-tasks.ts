@@ -1,4 +1,6 @@
 /** Tasks of the ingest worker: it owns the TSDBs of the process, each by name. */
+import { fromSpecs } from '../../http/matcher-specs.ts';
+import type { MatcherSpec } from '../../http/tsdb-service.ts';
 import { systemFiles } from '../../lib/file-layer.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -10,7 +12,6 @@ import type { SeriesExemplars } from '../../tsdb/head/exemplar-search.ts';
 import type { LatePlan } from '../../tsdb/head/head-writer.ts';
 import type { FamilyMetadata } from '../../tsdb/head/metadata-store.ts';
 import type { TimeRange } from '../../storage/storage.ts';
-import { parseSelector } from './parse-selectors.ts';
 import type { ArenaMemory } from '../../tsdb/head/arena.ts';
 import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
 
@@ -32,6 +33,8 @@ export interface WritePayload {
   readonly body: Uint8Array;
   readonly compressed: boolean;
   readonly maxDecodedBytes: number;
+  /** Which of the two messages of remote write it is; 1 unless it is given. */
+  readonly version?: 1 | 2;
 }
 
 /** What `ingest.truncateHead` takes. */
@@ -46,10 +49,10 @@ export interface TruncateLateRequest {
   readonly plan: LatePlan;
 }
 
-/** What `ingest.delete` and `ingest.exemplars` take: selectors, and a range of time (ms, inclusive). */
-export interface SelectorsRequest {
+/** What `ingest.delete` and `ingest.exemplars` take: matchers, and a range of time (ms, inclusive). */
+export interface MatchersRequest {
   readonly db: string;
-  readonly selectors: readonly string[];
+  readonly matcherSets: readonly (readonly MatcherSpec[])[];
   readonly range: TimeRange;
 }
 
@@ -90,8 +93,8 @@ export function ingestTasks(log: Logger, files: FileLayer = systemFiles): Record
     },
     'ingest.write': (payload: WritePayload): Promise<StageCounts> => {
       const db = find(payload.db);
-      if (!payload.compressed) return db.writeDecoded(payload.body);
-      return db.write(payload.body, payload.maxDecodedBytes);
+      const { body, compressed, maxDecodedBytes, version = 1 } = payload;
+      return compressed ? db.write(body, { maxDecodedBytes, version }) : db.writeDecoded(body);
     },
     'ingest.stats': (name: string): DbStats => find(name).stats(),
     'ingest.planCut': (name: string): PlannedCut | undefined => find(name).planCut(),
@@ -102,10 +105,10 @@ export function ingestTasks(log: Logger, files: FileLayer = systemFiles): Record
       find(db).truncateLate(plan);
       return null;
     },
-    'ingest.delete': ({ db, selectors, range }: SelectorsRequest): Promise<number> =>
-      find(db).deleteSeries(selectors.map(parseSelector), range),
-    'ingest.exemplars': ({ db, selectors, range }: SelectorsRequest): readonly SeriesExemplars[] =>
-      find(db).exemplars(selectors.map(parseSelector), range),
+    'ingest.delete': ({ db, matcherSets, range }: MatchersRequest): Promise<number> =>
+      find(db).deleteSeries(matcherSets.map(fromSpecs), range),
+    'ingest.exemplars': ({ db, matcherSets, range }: MatchersRequest): readonly SeriesExemplars[] =>
+      find(db).exemplars(matcherSets.map(fromSpecs), range),
     'ingest.metadata': ({ db, metric }: MetadataRequest): readonly [string, FamilyMetadata][] =>
       find(db).metadata(metric),
     'ingest.close': (): null => {

@@ -49,6 +49,10 @@ export class LocalTsdb {
   readonly catalog: BlockCatalog;
   readonly #log: Logger;
   #readOnly = true;
+  #exclusive: Promise<unknown> = Promise.resolve();
+  #drain: () => Promise<void> = () => Promise.resolve();
+  #segments = { first: 0, last: 0 };
+  #opened = false;
   #maintenance: TsdbMaintenance | undefined;
 
   constructor(options: LocalTsdbOptions) {
@@ -65,6 +69,17 @@ export class LocalTsdb {
     this.catalog = new BlockCatalog(this.handle.table, files);
   }
 
+  /** How far replay is: it is one step for whoever asks. */
+  get replayStatus(): { readonly min: number; readonly max: number; readonly current: number } {
+    const { first, last } = this.#segments;
+    return { min: first, max: last, current: this.#opened ? last : first };
+  }
+
+  /** Resolves when every query that began before has ended. */
+  drain(): Promise<void> {
+    return this.#drain();
+  }
+
   /** Whether nothing in the directory may be changed; true before it is opened. */
   get readOnly(): boolean {
     return this.#readOnly;
@@ -77,8 +92,11 @@ export class LocalTsdb {
     const { head } = this.handle;
     const begun = clock.monotonic();
     const { memories } = head;
+    this.#drain = drain;
     const report = await ingest.open({ name, directory, memories, ...settings });
     this.#readOnly = report.readOnlyReason !== '';
+    this.#segments = report.segments;
+    this.#opened = true;
     this.catalog.take(report.listing);
     if (report.takesLate) this.catalog.takeLate();
     if (report.headMint > -Infinity) this.catalog.setHeadMint(report.headMint);
@@ -96,7 +114,14 @@ export class LocalTsdb {
 
   /** One round of cutting, reloading and retention. Never rejects. */
   async maintain(): Promise<void> {
-    await this.#maintenance?.run();
+    await this.exclusive(async () => this.#maintenance?.run());
+  }
+
+  /** Runs what changes blocks, one after the other and not beside maintenance. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const running = this.#exclusive.then(work, work);
+    this.#exclusive = running;
+    return running;
   }
 
   #describe(report: Awaited<ReturnType<IngestClient['open']>>, ms: number, now: number): void {

@@ -6,10 +6,16 @@ import type {
   QueryService,
   RangeParams,
 } from '../../http/query-service.ts';
+import type { FederateAnswer } from '../../http/federate.ts';
+import type { FederateRequest } from '../../http/federate-handler.ts';
+import type { ReadPage } from '../../http/remote-read.ts';
+import type { ReadCursor } from '../../http/remote-read-select.ts';
+import type { HeadCardinality } from '../../http/tsdb-service.ts';
 import { CodedError } from '../../lib/errors.ts';
 import { Gate } from '../../lib/gate.ts';
 import type { Histogram, MetricsRegistry } from '../../lib/metrics.ts';
 import type { ComputePool } from '../../ops/compute-pool.ts';
+import type { CardinalityParams, ReadPageParams } from './query-tasks.ts';
 
 /** Seconds; Thanos' buckets of the gate's histogram. */
 const WAIT_BUCKETS = [0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120];
@@ -79,6 +85,20 @@ export class QueryClient implements QueryService {
     return this.#query('query.labelValues', params, this.#options.metadataTimeoutMs, signal);
   }
 
+  /** Answers a page of a remote read; the endpoint has a gate of its own. */
+  read(body: Uint8Array, cursor: ReadCursor, signal: AbortSignal): Promise<ReadPage> {
+    return this.#plain('query.readPage', { body, cursor } satisfies ReadPageParams, signal);
+  }
+
+  federate(request: FederateRequest, signal: AbortSignal): Promise<FederateAnswer> {
+    return this.#plain('query.federate', request, signal);
+  }
+
+  /** Cardinality of the head of a TSDB, by its place in {@link QueryWorkerData}. */
+  cardinality(params: CardinalityParams): Promise<HeadCardinality> {
+    return this.#plain('query.cardinality', params, new AbortController().signal);
+  }
+
   /** Resolves when every query that runs now has ended: what only they may read can be taken away then. */
   async drain(): Promise<void> {
     await Promise.allSettled(this.#running);
@@ -90,15 +110,14 @@ export class QueryClient implements QueryService {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<QueryAnswer> {
-    if (!this.#ready)
-      throw new CodedError('unavailable', 'the TSDB is being replayed, not ready yet');
+    this.#requireReady();
     const timeout = AbortSignal.timeout(Math.min(timeoutMs, 2 ** 31 - 1));
     const either = AbortSignal.any([signal, timeout]);
     const begun = performance.now();
     try {
       return await this.#gate.run(either, async () => {
         this.#waited.observe((performance.now() - begun) / 1000);
-        return await this.#run(task, params, either);
+        return (await this.#run(task, params, either)) as QueryAnswer;
       });
     } catch (thrown) {
       // The worker sees one flag for both reasons to stop.
@@ -111,11 +130,21 @@ export class QueryClient implements QueryService {
     }
   }
 
-  async #run(task: string, params: unknown, signal: AbortSignal): Promise<QueryAnswer> {
+  async #plain<T>(task: string, params: unknown, signal: AbortSignal): Promise<T> {
+    this.#requireReady();
+    return (await this.#run(task, params, signal)) as T;
+  }
+
+  #requireReady(): void {
+    if (!this.#ready)
+      throw new CodedError('unavailable', 'the TSDB is being replayed, not ready yet');
+  }
+
+  async #run(task: string, params: unknown, signal: AbortSignal): Promise<unknown> {
     const running = this.#options.pool.run(task, params, { signal });
     this.#running.add(running);
     try {
-      return (await running) as QueryAnswer;
+      return await running;
     } finally {
       this.#running.delete(running);
     }

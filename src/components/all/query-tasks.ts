@@ -2,7 +2,12 @@
  * Tasks of compute workers: whole queries, and fragments of queries that other workers drive. A query's JSON is made
  * where its result is, so that the main thread only passes bytes on.
  */
+import { federate } from '../../http/federate.ts';
+import type { FederateRequest } from '../../http/federate-handler.ts';
 import { encodeLabelSets, encodeResult, encodeStrings } from '../../http/json-result.ts';
+import { fromSpecs } from '../../http/matcher-specs.ts';
+import { readPage } from '../../http/remote-read.ts';
+import type { ReadCursor } from '../../http/remote-read-select.ts';
 import { TRUNCATED_WARNING } from '../../http/query-service.ts';
 import type {
   InstantParams,
@@ -11,20 +16,25 @@ import type {
   QueryParams,
   RangeParams,
 } from '../../http/query-service.ts';
-import { Labels, compareLabels } from '../../model/labels.ts';
+import { CodedError } from '../../lib/errors.ts';
+import { EMPTY_LABELS, Labels, compareLabels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
 import type { Task, TaskContext } from '../../ops/worker-runtime.ts';
 import { Engine } from '../../promql/engine.ts';
 import { runFragment } from '../../promql/exec/fragment.ts';
 import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
+import { parseMetricSelector } from '../../promql/parse/parse.ts';
 import type { QueryResult } from '../../promql/result.ts';
 import { MergedQueryable } from '../../storage/merged.ts';
 import type { Queryable, Texts } from '../../storage/storage.ts';
-import { parseSelector } from './parse-selectors.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
+import { headCardinality } from '../../tsdb/head/head-cardinality.ts';
 import { TsdbReader } from '../../tsdb/tsdb-reader.ts';
 import type { TsdbHandle } from '../../tsdb/tsdb-reader.ts';
+
+/** limit: bytes of a page of a streamed remote read, but for its last series. */
+const READ_PAGE_BYTES = 4 << 20;
 
 /** What query workers are started with: plain data and shared memories. */
 export interface QueryWorkerData {
@@ -35,11 +45,35 @@ export interface QueryWorkerData {
   readonly replicaLabels: readonly string[];
   readonly lookbackDeltaMs: number;
   readonly maxSamples: number;
+  readonly remoteRead: RemoteReadLimits;
+}
+
+/** limits of remote read: samples of a query, bytes of a frame. */
+export interface RemoteReadLimits {
+  readonly sampleLimit: number;
+  readonly frameBytesMax: number;
+}
+
+/** What `query.readPage` takes: a request as it came, and where the page begins. */
+export interface ReadPageParams {
+  readonly body: Uint8Array;
+  readonly cursor: ReadCursor;
+}
+
+/** What `query.cardinality` takes. */
+export interface CardinalityParams {
+  /** The TSDB's place in {@link QueryWorkerData.tsdbs}. */
+  readonly tsdb: number;
+  readonly limit: number;
 }
 
 /** The tasks of a worker. */
 export function queryTasks(data: QueryWorkerData): Record<string, Task> {
-  const queryable = openQueryable(data);
+  const readers = openReaders(data);
+  const externalLabels = new Labels(data.externalLabels);
+  const queryable = merge(readers, externalLabels, data.replicaLabels);
+  // What is read by other programs has the external labels added by whoever writes it, and keeps replica labels.
+  const plain = merge(readers, EMPTY_LABELS, []);
   const engine = new Engine({ lookbackDeltaMs: data.lookbackDeltaMs, maxSamples: data.maxSamples });
   return {
     'query.instant': async (params: InstantParams, context: TaskContext) => {
@@ -61,6 +95,27 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
       const result = await runFragment(fragment, queryable, signal);
       return new Transfer(result, resultBuffers(result));
     },
+    'query.readPage': async ({ body, cursor }: ReadPageParams, { signal }: TaskContext) => {
+      const options = {
+        ...data.remoteRead,
+        externalLabels,
+        pageBytesMax: READ_PAGE_BYTES,
+        signal,
+        onWarning: () => undefined,
+      };
+      const page = await readPage(plain, body, cursor, options);
+      return new Transfer(page, piecesOf(page));
+    },
+    'query.federate': async (request: FederateRequest, { signal }: TaskContext) => {
+      const matcherSets = request.matcherSets.map(fromSpecs);
+      const answered = await federate(plain, { ...request, matcherSets, signal, externalLabels });
+      return new Transfer(answered, piecesOf(answered));
+    },
+    'query.cardinality': ({ tsdb, limit }: CardinalityParams) => {
+      const handle = data.tsdbs[tsdb];
+      if (handle === undefined) throw new Error(`BUG: no TSDB ${tsdb}`);
+      return headCardinality(handle.head.memories, limit);
+    },
     'query.series': (params: MetadataParams) => findSeries(queryable, params),
     'query.labelNames': async (params: MetadataParams) =>
       stringAnswer(await queryable.labelNames(parseMatcherSets(params), params), params.limit),
@@ -72,14 +127,26 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
   };
 }
 
-function openQueryable(data: QueryWorkerData): Queryable {
+function openReaders(data: QueryWorkerData): TsdbReader[] {
   const cache = new PageCache(data.pageCache);
-  const externalLabels = new Labels(data.externalLabels);
-  const sources = data.tsdbs.map((tsdb) => ({
-    queryable: new TsdbReader(tsdb, cache),
-    externalLabels,
-  }));
-  return new MergedQueryable(sources, data.replicaLabels);
+  return data.tsdbs.map((tsdb) => new TsdbReader(tsdb, cache));
+}
+
+function merge(
+  readers: readonly TsdbReader[],
+  externalLabels: Labels,
+  replicaLabels: readonly string[],
+): Queryable {
+  const sources = readers.map((queryable) => ({ queryable, externalLabels }));
+  return new MergedQueryable(sources, replicaLabels);
+}
+
+function piecesOf({
+  pieces,
+}: {
+  readonly pieces: readonly Uint8Array<ArrayBuffer>[];
+}): ArrayBuffer[] {
+  return [...new Set(pieces.map(({ buffer }) => buffer))];
 }
 
 function queryOptions(
@@ -145,8 +212,15 @@ function truncated(all: readonly unknown[], limit: number): string[] {
   return limit > 0 && all.length > limit ? [TRUNCATED_WARNING] : [];
 }
 
+/** The handler has checked that they parse, so what fails here is a selector of another kind. */
 function parseMatcherSets({ matcherSets }: MetadataParams): (readonly Matcher[])[] {
-  return matcherSets.map(parseSelector);
+  return matcherSets.map((text) => {
+    try {
+      return parseMetricSelector(text);
+    } catch (thrown) {
+      throw new CodedError('bad_data', String(thrown), { cause: thrown });
+    }
+  });
 }
 
 function transferAnswer(answer: QueryAnswer): Transfer {

@@ -9,13 +9,30 @@ import type { IngestClient, WriteCounters } from './ingest-client.ts';
 export function registerWriteCounters(metrics: MetricsRegistry, tenant: string): WriteCounters {
   const labelled = (name: string, help: string): { inc(by?: number): void } =>
     metrics.counterFamily(name, help, ['tenant']).with(tenant);
-  const appended = metrics
-    .counterFamily(
-      'prometheus_tsdb_head_samples_appended_total',
-      'Total number of appended samples.',
-      ['type', 'tenant'],
-    )
-    .with('float', tenant);
+  const byType = (name: string, help: string) => {
+    const family = metrics.counterFamily(name, help, ['type', 'tenant']);
+    return { float: family.with('float', tenant), histogram: family.with('histogram', tenant) };
+  };
+  const appended = byType(
+    'prometheus_tsdb_head_samples_appended_total',
+    'Total number of appended samples.',
+  );
+  const late = labelled(
+    'prometheus_tsdb_head_out_of_order_samples_appended_total',
+    'Total number of appended samples that came out of order.',
+  );
+  const tooOld = labelled(
+    'prometheus_tsdb_too_old_samples_total',
+    'Samples refused because they are older than the out-of-order window allows.',
+  );
+  const exemplars = labelled(
+    'prometheus_tsdb_exemplar_exemplars_appended_total',
+    'Total number of appended exemplars.',
+  );
+  const lateExemplars = labelled(
+    'prometheus_tsdb_exemplar_out_of_order_exemplars_total',
+    'Exemplars refused because they are older than the newest one of their series.',
+  );
   const outOfOrder = labelled(
     'prometheus_tsdb_out_of_order_samples_total',
     'Total number of out of order samples ingestion failed attempts due to out of order being disabled.',
@@ -29,8 +46,8 @@ export function registerWriteCounters(metrics: MetricsRegistry, tenant: string):
     'Samples refused because another value is stored for their timestamp.',
   );
   const histograms = labelled(
-    'thanos_receive_unsupported_histograms_total',
-    'Native histogram samples dropped because this version does not store them.',
+    'thanos_receive_invalid_histograms_total',
+    'Native histograms refused because what they hold does not agree.',
   );
   const invalid = labelled(
     'thanos_receive_invalid_series_total',
@@ -40,10 +57,14 @@ export function registerWriteCounters(metrics: MetricsRegistry, tenant: string):
     out_of_order: outOfOrder,
     duplicate: duplicates,
     out_of_bounds: outOfBounds,
+    too_old: tooOld,
     histogram: histograms,
+    late_exemplar: lateExemplars,
   };
   return {
-    appended: (samples) => appended.inc(samples),
+    appended: (what, count) => appended[what].inc(count),
+    late: (count) => late.inc(count),
+    exemplars: (count) => exemplars.inc(count),
     refused: (reason, samples) => byReason[reason].inc(samples),
     invalidSeries: (count) => invalid.inc(count),
   };
@@ -73,6 +94,16 @@ export function registerStorageMetrics(
     'thanos_tsdb_head_pending_chunks',
     'Cut chunks that wait for a chunks_head file.',
   );
+  const exemplars = gauge(
+    'prometheus_tsdb_exemplar_exemplars_in_storage',
+    'Number of exemplars currently in circular storage.',
+  );
+  const writeSeconds = metrics.counterFamily(
+    'thanos_tsdb_write_seconds_total',
+    'Time that writes to a TSDB took, by what was done: decompress, stage (validation included), compress, checksum, write (the log), apply, chunks.',
+    ['phase', 'tenant'],
+  );
+  const seen = new Map<string, number>();
   const workers = metrics.gauge(
     'thanos_compute_pool_workers',
     'Worker threads of the compute pool.',
@@ -115,6 +146,12 @@ export function registerStorageMetrics(
       segment.with(tenant).set(now.walSegment);
       arena.with(tenant).set(now.arenaBytes);
       pending.with(tenant).set(now.pendingChunks);
+      exemplars.with(tenant).set(now.exemplars);
+      for (const [phase, ms] of Object.entries(now.writeMs)) {
+        const key = `${tenant} ${phase}`;
+        writeSeconds.with(phase, tenant).inc((ms - (seen.get(key) ?? 0)) / 1000);
+        seen.set(key, ms);
+      }
     }
   });
 }

@@ -13,4 +13,6 @@ export interface BlockHandle {
   readonly firstFile: number;
   /** How many chunk segments there are. */
   readonly segments: number;
+  /** How often its tombstones were changed since it is known: readers read them again when it has. */
+  readonly revision: number;
 }

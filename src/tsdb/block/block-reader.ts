@@ -36,16 +36,18 @@ const HISTOGRAMS: ReadonlySet<number> = new Set([2, 3, 5, 6]);
  * says, unavailable for files that cannot be read.
  */
 export class BlockReader implements BlockSamples {
-  readonly handle: BlockHandle;
   readonly #files: BlockFiles;
   readonly #index: IndexReader;
   readonly #chunks: SegmentReader;
-  readonly #tombstones: Tombstones;
+  #tombstones: Tombstones;
+  readonly #directory: string;
+  #revision: number;
   readonly #entry = new SeriesEntry();
 
   /** Opens the index; `labels` is the store of the thread. */
   constructor(handle: BlockHandle, cache: PageCache, labels = new LabelStore()) {
-    this.handle = handle;
+    this.#revision = handle.revision;
+    this.#directory = handle.directory;
     this.#files = new BlockFiles(handle);
     try {
       const source = this.#files.index(cache);
@@ -56,6 +58,13 @@ export class BlockReader implements BlockSamples {
       throw thrown;
     }
     this.#chunks = new SegmentReader(this.#files, cache);
+  }
+
+  /** Reads the tombstones again if they have changed. @throws CodedError when they cannot be read. */
+  revise(revision: number): void {
+    if (revision === this.#revision) return;
+    this.#tombstones = readTombstones(this.#directory);
+    this.#revision = revision;
   }
 
   /** The series that have chunks in the range. */

@@ -105,12 +105,32 @@ export class BlockWriter {
     for (const text of sorted) this.#index.symbol(text);
   }
 
+  /**
+   * Takes the next symbol by its UTF-8 bytes and answers its number, -1 when it is not behind the last: in place of
+   * {@link symbols}, for one who brings series by numbers.
+   */
+  symbolBytes(symbol: Uint8Array): number {
+    return this.#index.symbolBytes(symbol);
+  }
+
   /** Writes the next series in label order, with its chunks in time order; one without chunks is passed over. */
   series(labels: Labels, chunks: readonly BlockChunk[]): void {
     if (chunks.length === 0) return;
+    this.#putChunks(chunks);
+    this.#index.series(labels, chunks, this.#refs);
+  }
+
+  /** The same for a series whose labels are numbers of symbols: name, value, name, value, … */
+  numberedSeries(symbols: Uint32Array, chunks: readonly BlockChunk[]): void {
+    if (chunks.length === 0) return;
+    this.#putChunks(chunks);
+    this.#index.numberedSeries(symbols, chunks, this.#refs);
+  }
+
+  /** Appends a series' chunks to the segments, notes where they are, and counts. */
+  #putChunks(chunks: readonly BlockChunk[]): void {
     if (chunks.length > this.#refs.length) this.#refs = new Float64Array(chunks.length * 2);
     this.#segments.add(chunks, this.#refs);
-    this.#index.series(labels, chunks, this.#refs);
     const counts = this.#counts;
     counts.series++;
     counts.chunks += chunks.length;

@@ -22,6 +22,12 @@ import {
   CUT_BYTES,
   NAME,
 } from './arena-layout.ts';
+import {
+  appendSeries,
+  openSeriesRecord,
+  recordedBytes,
+  reserveSeriesRecord,
+} from './series-record.ts';
 import { SeriesWriter } from './series-writer.ts';
 import { parseLabels, splitTimeSeries } from './write-request.ts';
 import type { TimeSeriesParts } from './write-request.ts';
@@ -38,10 +44,14 @@ export const APPLY_BYTES_PER_SAMPLE = 1088 + META_BLOCK.header + 16 * META.bytes
 /** What staging one request found, over all arenas. Counts are samples unless they say otherwise. */
 export interface StageCounts {
   accepted: number;
+  /** Float samples that were there already, bit by bit, and native histograms likewise. */
   identical: number;
+  identicalHistograms: number;
   outOfOrder: number;
   conflicts: number;
   tooOld: number;
+  /** Whether samples may come out of order, so that those too old are older than the window. */
+  window: boolean;
   /** How many of those that are stored came out of order. */
   late: number;
   /** Series left out because of their labels. */
@@ -63,9 +73,11 @@ export function emptyStageCounts(): StageCounts {
   return {
     accepted: 0,
     identical: 0,
+    identicalHistograms: 0,
     outOfOrder: 0,
     conflicts: 0,
     tooOld: 0,
+    window: false,
     late: 0,
     invalidSeries: 0,
     timeseries: 0,
@@ -76,9 +88,6 @@ export function emptyStageCounts(): StageCounts {
     firstProblem: '',
   };
 }
-
-/** Told about each new series, to log it and to give it a ref. */
-export type NewSeries = (labels: readonly Uint8Array[]) => number;
 
 /** How an arena fits into its head. */
 export interface ArenaIngestOptions {
@@ -118,15 +127,17 @@ export class ArenaIngest {
       arena.setHeader(field, 0xffffffff);
       arena.setHeader(field + 4, 0x7fffffff);
     }
+    openSeriesRecord(arena);
     this.#allocBuffers(8192);
     this.#reserveBody(1 << 20);
   }
 
   /**
-   * Stages this arena's series of a decompressed request; all arenas have begun.
+   * Stages this arena's series of a decompressed request; all arenas have begun. New series get refs from `H.nextRef` on
+   * and are in the arena's series record.
    * @throws CodedError bad_data for a malformed body (with its offset), too_large, unavailable when memory is full.
    */
-  stage(body: Uint8Array, counts: StageCounts, newSeries: NewSeries): void {
+  stage(body: Uint8Array, counts: StageCounts): void {
     const { arena } = this;
     this.copyIn(body);
     let from = 0;
@@ -139,9 +150,8 @@ export class ArenaIngest {
       const length = arena.header(H.missLength);
       try {
         if (answer === STAGE.full) this.#makeRoom(length);
-        else if (answer === STAGE.miss)
-          from = this.#resolveMiss(at, length, from, counts, newSeries);
-        else this.#stageSlowly(arena.u8.slice(at, at + length), counts, newSeries);
+        else if (answer === STAGE.miss) from = this.#resolveMiss(at, length, from, counts);
+        else this.#stageSlowly(arena.u8.slice(at, at + length), counts);
       } catch (thrown) {
         if (!(thrown instanceof ShortBytesError)) throw thrown;
         throw malformed(at - arena.header(H.body), body.length);
@@ -244,15 +254,9 @@ export class ArenaIngest {
   }
 
   /** A series nobody knows by these bytes: creates it or makes the bytes its alias. Answers where to go on. */
-  #resolveMiss(
-    key: number,
-    length: number,
-    from: number,
-    counts: StageCounts,
-    newSeries: NewSeries,
-  ): number {
+  #resolveMiss(key: number, length: number, from: number, counts: StageCounts): number {
     const { arena, kernel } = this;
-    const found = this.#seriesOf(arena.u8.slice(key, key + length), counts, newSeries);
+    const found = this.#seriesOf(arena.u8.slice(key, key + length), counts);
     if (found !== undefined && found.owner === this) {
       if (kernel.lookup(HEADER, key, length) !== 0) return from;
       if (this.series.alias(found.series, key, length)) return from;
@@ -266,9 +270,9 @@ export class ArenaIngest {
   }
 
   /** A TimeSeries whose labels are not in one piece. */
-  #stageSlowly(message: Uint8Array, counts: StageCounts, newSeries: NewSeries): void {
+  #stageSlowly(message: Uint8Array, counts: StageCounts): void {
     const parts = splitTimeSeries(message);
-    const found = this.#seriesOf(parts.labels, counts, newSeries);
+    const found = this.#seriesOf(parts.labels, counts);
     if (found !== undefined) found.owner.#stageParts(found.series, parts, counts);
   }
 
@@ -276,7 +280,6 @@ export class ArenaIngest {
   #seriesOf(
     labelBytes: Uint8Array,
     counts: StageCounts,
-    newSeries: NewSeries,
   ): { owner: ArenaIngest; series: number } | undefined {
     const parsed = parseLabels(labelBytes);
     if (parsed.problem !== undefined) {
@@ -288,9 +291,22 @@ export class ArenaIngest {
     const owner = peer(this.series.arenaOf(parsed.labels, count));
     const known = owner.series.find(parsed.labels);
     if (known !== 0) return { owner, series: known };
-    // A series that does not fit must not be logged, or each try would log it again.
-    owner.series.requireRoom(parsed.labels);
-    return { owner, series: owner.series.create(newSeries(parsed.labels), parsed.labels) };
+    return { owner, series: owner.#createSeries(this.#takeRef(), parsed.labels) };
+  }
+
+  /** A series that does not fit must not be logged, or each try would log it again. */
+  #createSeries(ref: number, labels: readonly Uint8Array[]): number {
+    this.series.requireRoom(labels);
+    reserveSeriesRecord(this.arena, recordedBytes(labels));
+    const series = this.series.create(ref, labels);
+    appendSeries(this.arena, ref, labels);
+    return series;
+  }
+
+  #takeRef(): number {
+    const ref = this.arena.getI64(HEADER + H.nextRef);
+    this.arena.setI64(HEADER + H.nextRef, ref + 1);
+    return ref;
   }
 
   /** Stages the samples of a TimeSeries that was taken apart, of a series of this arena. */

@@ -86,8 +86,26 @@ export const H = {
   applied: 420,
   /** Readers that wait for an even `applied`: the writer lets them go first. */
   waiting: 424,
-  bytes: 432,
+  /** u64: the ref of the next new series, during stage. */
+  nextRef: 432,
+  /** Address of a table of {@link NAME_TABLE_ENTRIES} name numbers plus one, probed linearly. */
+  nameTable: 440,
+  /** The WAL record of series that are not logged yet. */
+  seriesRecord: 444,
+  seriesRecordCapacity: 448,
+  seriesRecordLength: 452,
+  /** Room for a key that replay puts together. */
+  key: 456,
+  keyCapacity: 460,
+  /** u64: what the kernel has loaded ahead of need. */
+  touched: 464,
+  /** Eight entries of 32 bytes: messages that the kernel has looked at ahead of their turn. */
+  ahead: 512,
+  bytes: 768,
 } as const;
+
+/** limit: entries of the table of names; half of them are used, further names are found by TypeScript only. */
+export const NAME_TABLE_ENTRIES = 4096;
 
 /** Byte offsets in a series; it is as long as two cache lines. */
 export const S = {

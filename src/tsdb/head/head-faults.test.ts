@@ -44,7 +44,7 @@ for (const twin of [false, true]) {
     equal(opened.head.write(request('m', 1)).accepted, 1);
     const arena = arenaOf(opened);
     const end = arena.header(H.end);
-    arena.setHeader(H.end, arena.header(H.bump) + 100_000);
+    arena.setHeader(H.end, arena.header(H.bump) + 20_000);
     const logged = walRecords(directory.path);
     // The key of a large label is put together in front of the staging buffer.
     const canary = arena.header(H.staged) + 50_000;

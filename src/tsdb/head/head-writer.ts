@@ -9,15 +9,15 @@ import { randomBytes } from 'node:crypto';
 import { loadKernel } from '../../kernels/load.ts';
 import type { IngestKernel } from '../../kernels/load.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { Phases } from '../../lib/phase-clock.ts';
 import { ShortBytesError } from '../../lib/varint.ts';
 import { CodedError } from '../../lib/errors.ts';
 import { yieldToEventLoop } from '../../lib/yield.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import type { TimeRange } from '../../storage/storage.ts';
 import type { HeadChunkWriter } from '../chunks/head-chunk-writer.ts';
-import { SeriesRecordBuilder } from '../wal/records.ts';
 import { TombstoneBatch, encodeTombstoneRecord } from '../wal/tombstone-records.ts';
-import type { WalWriter } from '../wal/wal-writer.ts';
+import type { LogPhase, WalWriter } from '../wal/wal-writer.ts';
 import { APPLY_BYTES_PER_SAMPLE, ArenaIngest, emptyStageCounts } from './arena-ingest.ts';
 import type { StageCounts } from './arena-ingest.ts';
 import { ArenaWriter } from './arena.ts';
@@ -35,6 +35,7 @@ import { LateWriter } from './late-writer.ts';
 import { MetadataStore } from './metadata-store.ts';
 import { applyIsolated } from './newest-times.ts';
 import { RequestExtras } from './request-extras.ts';
+import { clearSeriesRecord, seriesRecord } from './series-record.ts';
 import { fileOfPlace } from './series-snapshot.ts';
 import { Truncation } from './truncate.ts';
 
@@ -54,7 +55,12 @@ export interface HeadOptions {
   readonly outOfOrderWindowMs?: number;
   /** How many exemplars are kept; 0, the default: none. */
   readonly exemplarsMax?: number;
+  /** Told how long the parts of a write take. */
+  readonly phases?: Phases<WritePhase>;
 }
+
+/** What a write consists of, apart from decompression: that of the log, validation and staging, applying, chunk files. */
+export type WritePhase = LogPhase | 'stage' | 'apply' | 'chunks';
 
 /** Late samples that can become blocks: their times (ms, inclusive), and the place (placeOf) that their chunks end before. */
 export interface LatePlan {
@@ -87,13 +93,13 @@ export interface HeadStats {
 export class HeadWriter {
   readonly arenas: readonly ArenaIngest[];
   readonly #log: Logger;
-  readonly #unlogged = new SeriesRecordBuilder();
   #nextRef = 1;
   /** Shares of the memory in use that are still to be warned of. */
   readonly #memoryLevels = [0.8, 0.9, 0.95];
   #logs: HeadLogs | undefined;
   #chunks: CutChunks;
   readonly #outOfOrderWindowMs: number;
+  readonly #phases: Phases<WritePhase> | undefined;
   readonly #extras: RequestExtras;
   /** Samples that came out of order. */
   readonly late = new LateWriter();
@@ -118,6 +124,7 @@ export class HeadWriter {
     );
     this.#chunks = new CutChunks(undefined, options.log);
     this.#outOfOrderWindowMs = options.outOfOrderWindowMs ?? 0;
+    this.#phases = options.phases;
     this.exemplars = new ExemplarStore(options.exemplarsMax ?? 0, this.#outOfOrderWindowMs);
     const { exemplars, metadata } = this;
     this.#extras = new RequestExtras(this.arenas, { exemplars, metadata });
@@ -151,16 +158,13 @@ export class HeadWriter {
     const logs = this.#logs;
     if (logs === undefined) throw new Error('BUG: write to a head without a WAL');
     const counts = emptyStageCounts();
+    counts.window = logs.wbl !== undefined && this.#outOfOrderWindowMs > 0;
     this.#begin(logs);
-    for (const arena of this.arenas) {
-      arena.stage(body, counts, (labels) => {
-        const ref = this.#nextRef++;
-        this.#unlogged.add(ref, labels);
-        return ref;
-      });
-    }
+    this.#phases?.begin();
+    for (const ingest of this.arenas) this.#stage(ingest, body, counts);
     for (const arena of this.arenas) arena.addCounts(counts);
     this.#stageExtras(body, counts);
+    this.#phases?.end('stage');
     this.#commit(logs, counts);
     return counts;
   }
@@ -221,9 +225,8 @@ export class HeadWriter {
     for (const { owner, series, from, to } of found)
       stones.add(owner.arena.getI64(series + S.ref), from, to);
     for (const { arena } of this.arenas) arena.requireFree(deletionRoom(found));
-    const records = this.#unlogged.bytes.length > 0 ? [this.#unlogged.bytes] : [];
-    wal.log([...records, encodeTombstoneRecord(stones)]);
-    this.#unlogged.clear();
+    wal.log([...this.#seriesRecords(), encodeTombstoneRecord(stones)]);
+    this.#seriesLogged();
     for (const { owner, series, from, to } of found) deleteInterval(owner.arena, series, from, to);
     return found.length;
   }
@@ -290,6 +293,26 @@ export class HeadWriter {
     this.late.abandon();
   }
 
+  /** Refs count through all arenas: each takes the counter over and hands it on, whatever happens. */
+  #stage(ingest: ArenaIngest, body: Uint8Array, counts: StageCounts): void {
+    const { arena } = ingest;
+    arena.setI64(HEADER + H.nextRef, this.#nextRef);
+    try {
+      ingest.stage(body, counts);
+    } finally {
+      this.#nextRef = arena.getI64(HEADER + H.nextRef);
+    }
+  }
+
+  /** The records of series that are not logged yet. */
+  #seriesRecords(): Uint8Array[] {
+    return this.arenas.map(({ arena }) => seriesRecord(arena)).filter(({ length }) => length > 0);
+  }
+
+  #seriesLogged(): void {
+    for (const { arena } of this.arenas) clearSeriesRecord(arena);
+  }
+
   #stageExtras(body: Uint8Array, counts: StageCounts): void {
     try {
       this.#extras.stage(body, counts);
@@ -307,8 +330,7 @@ export class HeadWriter {
    * acknowledged, and samples that the first one holds are true all the same.
    */
   #commit({ wal, wbl }: HeadLogs, counts: StageCounts): void {
-    const records: Uint8Array[] = [];
-    if (this.#unlogged.bytes.length > 0) records.push(this.#unlogged.bytes);
+    const records = this.#seriesRecords();
     for (const { record } of this.arenas) if (record.length > 0) records.push(record);
     records.push(...this.#extras.records());
     const late = this.late.prepare(this.arenas, this.#extras.histograms);
@@ -316,14 +338,17 @@ export class HeadWriter {
     this.#requireRoom();
     if (late.length > 0) wbl?.log(late);
     if (records.length > 0) wal.log(records);
-    this.#unlogged.clear();
+    this.#seriesLogged();
+    this.#phases?.begin();
     applyIsolated((this.arenas[0] as ArenaIngest).arena, () => {
       for (const arena of this.arenas) arena.apply();
       this.#extras.apply(() => this.collectCuts());
       this.late.insert(counts);
     });
+    this.#phases?.end('apply');
     this.collectCuts();
     this.#chunks.write();
+    this.#phases?.end('chunks');
     this.#watchMemory();
   }
 

@@ -85,7 +85,7 @@ export class HistogramStager {
     const problem = (what: string): void =>
       note(counts, () => `${what} ${t} of series ${owner.describe(series)}`);
     if (!bounded && t === lastT) {
-      if (this.#isNewest({ owner, series }, columns, again)) counts.identical++;
+      if (this.#isNewest({ owner, series }, columns, again)) counts.identicalHistograms++;
       else {
         counts.conflicts++;
         problem('duplicate sample for timestamp');

@@ -60,6 +60,7 @@ function untouched({ arena }: ArenaIngest): Buffer {
   copy.fill(0, HEADER + H.recordLength, HEADER + H.recordLength + 4);
   copy.fill(0, HEADER + H.epoch, HEADER + H.epoch + 4);
   copy.fill(0, HEADER + H.errorOffset, HEADER + H.cut);
+  copy.fill(0, HEADER + H.touched, HEADER + H.ahead + 256);
   return copy;
 }
 
@@ -100,9 +101,13 @@ for (const twin of [false, true]) {
     const recordCapacity = ingest.arena.header(H.recordCapacity);
     ingest.arena.setHeader(H.stagedCapacity, room);
     ingest.arena.setHeader(H.recordCapacity, room * 28 + 32);
+    // Without room for its record, the kernel makes no series: what is new is a miss.
+    const seriesRecordCapacity = ingest.arena.header(H.seriesRecordCapacity);
+    ingest.arena.setHeader(H.seriesRecordCapacity, 0);
     run(ingest, untouched(ingest));
     ingest.arena.setHeader(H.stagedCapacity, capacity);
     ingest.arena.setHeader(H.recordCapacity, recordCapacity);
+    ingest.arena.setHeader(H.seriesRecordCapacity, seriesRecordCapacity);
     ingest.begin();
   };
 

@@ -237,7 +237,7 @@ export class LateWriter {
       if (this.#insertHistogram(group, this.#histograms, i)) {
         counts.histograms++;
         counts.late++;
-      } else counts.identical++;
+      } else counts.identicalHistograms++;
     }
   }
 

@@ -7,7 +7,7 @@
  */
 import { decodeUtf8 } from '../../lib/utf8.ts';
 import type { ArenaWriter } from './arena.ts';
-import { H, NAME, PAIR, POSTINGS, SLAB } from './arena-layout.ts';
+import { H, NAME, NAME_TABLE_ENTRIES, PAIR, POSTINGS, SLAB } from './arena-layout.ts';
 
 /** Appends series to the postings of their label pairs. */
 export class PostingsWriter {
@@ -20,6 +20,7 @@ export class PostingsWriter {
     for (const field of [H.pairSlabs, H.nameSlabs])
       arena.setHeader(field, arena.alloc(SLAB.count * 4));
     arena.setHeader(H.pairTable, this.#newTable(1024));
+    arena.setHeader(H.nameTable, arena.alloc(NAME_TABLE_ENTRIES * 4));
   }
 
   /** Appends a series index to the list of a pair and answers the pair's number. */
@@ -114,6 +115,15 @@ export class PostingsWriter {
     return table;
   }
 
+  #enterName(number: number, name: Uint8Array): void {
+    if (number >= NAME_TABLE_ENTRIES / 2) return;
+    const { u32 } = this.#arena;
+    const table = this.#arena.header(H.nameTable) >>> 2;
+    let i = nameHash(name) & (NAME_TABLE_ENTRIES - 1);
+    while ((u32[table + i] as number) !== 0) i = (i + 1) & (NAME_TABLE_ENTRIES - 1);
+    u32[table + i] = number + 1;
+  }
+
   #name(name: Uint8Array): number {
     const text = decodeUtf8(name);
     const known = this.#names.get(text);
@@ -125,16 +135,26 @@ export class PostingsWriter {
     arena.u8.set(name, bytes);
     arena.set(at + NAME.text, bytes);
     arena.set(at + NAME.length, name.length);
+    this.#enterName(number, name);
     arena.publish(H.nameCount, number + 1);
     this.#names.set(text, number);
     return number;
   }
 }
 
+/** The hash of a name, by which the kernel finds it: FNV-1a. */
+function nameHash(name: Uint8Array): number {
+  return fnv(0x811c9dc5, name);
+}
+
 /** The hash of a pair: FNV-1a over the value, started by the name's number. */
 export function pairHash(nameNumber: number, value: Uint8Array): number {
-  let hash = Math.imul(nameNumber + 1, 0x9e3779b1) ^ 0x811c9dc5;
-  for (let i = 0; i < value.length; i++) hash = Math.imul(hash ^ (value[i] as number), 0x01000193);
+  return fnv(Math.imul(nameNumber + 1, 0x9e3779b1) ^ 0x811c9dc5, value);
+}
+
+function fnv(start: number, bytes: Uint8Array): number {
+  let hash = start;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   hash ^= hash >>> 15;
   return hash >>> 0;
 }

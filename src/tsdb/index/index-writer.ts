@@ -11,8 +11,7 @@ import { AppendFile } from '../../lib/append-file.ts';
 import { CodedError } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import { writeUvarint, writeVarint } from '../../lib/varint.ts';
-import { EMPTY_LABELS, compareLabels } from '../../model/labels.ts';
-import type { Labels } from '../../model/labels.ts';
+import { EMPTY_LABELS, Labels, compareLabels } from '../../model/labels.ts';
 import {
   INDEX_HEADER_BYTES,
   INDEX_MAGIC,
@@ -20,6 +19,7 @@ import {
   SERIES_ALIGN,
   SERIES_END_MAX,
 } from './index-format.ts';
+import { compareNumbers } from './number-order.ts';
 import { PostingsSpool } from './postings-spool.ts';
 import { writePostings, writePostingsTable } from './postings-writer.ts';
 import type { NamePostings } from './postings-writer.ts';
@@ -52,6 +52,9 @@ export class IndexWriter {
   /** Of the last series, label by label: neighbours have most of them in common. */
   readonly #lastNames: NamePostings[] = [];
   readonly #lastValues: number[] = [];
+  /** The last series that came by numbers. */
+  #lastSymbols = new Uint32Array(0);
+  readonly #byNumber = new Map<number, NamePostings>();
   #entry = new Uint8Array(4096);
 
   /** Makes the file, which must not exist. */
@@ -67,6 +70,15 @@ export class IndexWriter {
     this.#symbols.add(text);
   }
 
+  /**
+   * Adds the next name or value by its UTF-8 bytes and answers its number; all of them come as bytes then.
+   * @returns -1 when it is not behind the last.
+   */
+  symbolBytes(symbol: Uint8Array): number {
+    if (this.#seriesStart !== 0) throw new Error('BUG: a symbol behind series');
+    return this.#symbols.addBytes(symbol);
+  }
+
   /** Adds the next series, in label order, with its chunks in time order and refs[0…] that say where they are. */
   series(labels: Labels, chunks: readonly ChunkTimes[], refs: Float64Array): void {
     if (this.#seriesStart === 0) this.#writeSymbols();
@@ -74,20 +86,29 @@ export class IndexWriter {
       const found = `${labels.toString()} follows ${this.#last.toString()}`;
       throw new CodedError('internal', `series of a block are not in order: ${found}`);
     }
-    const file = this.#file;
-    file.align(SERIES_ALIGN);
-    if (file.position > SERIES_END_MAX) {
-      throw new CodedError('too_large', `${file.path} exceeds ${SERIES_END_MAX} bytes`);
-    }
-    const ref = file.position / SERIES_ALIGN;
-    this.#reserve(labels.pairs.length + 2 + chunks.length * CHUNK_NUMBERS);
-    const end = this.#putChunks(this.#putLabels(labels, ref), labels, chunks, refs);
-    this.#all.add(0, ref);
-    file.uvarint(end);
-    file.beginChecksum();
-    file.put(this.#entry, 0, end);
-    file.u32(file.checksum);
+    const ref = this.#beginSeries(labels.pairs.length, chunks.length);
+    const end = this.#putChunks(this.#putLabels(labels, ref), () => labels, chunks, refs);
+    this.#endSeries(ref, end);
     this.#last = labels;
+  }
+
+  /**
+   * The same for a series whose labels are numbers of symbols: name, value, name, value, … All series come in this way
+   * then. perf: numbers are in the order of their texts, so that nothing is compared or looked up by text.
+   */
+  numberedSeries(symbols: Uint32Array, chunks: readonly ChunkTimes[], refs: Float64Array): void {
+    if (this.#seriesStart === 0) this.#writeSymbols();
+    if (compareNumbers(this.#lastSymbols, symbols) >= 0) {
+      const found = `${this.#textOf(symbols)} follows ${this.#textOf(this.#lastSymbols)}`;
+      throw new CodedError('internal', `series of a block are not in order: ${found}`);
+    }
+    const ref = this.#beginSeries(symbols.length, chunks.length);
+    const from = this.#putNumbers(symbols, ref);
+    this.#endSeries(
+      ref,
+      this.#putChunks(from, () => this.#textOf(symbols), chunks, refs),
+    );
+    this.#keepSymbols(symbols);
   }
 
   /** Writes what follows from the series, makes the file durable and closes it. */
@@ -126,6 +147,67 @@ export class IndexWriter {
     this.#seriesStart = file.position;
   }
 
+  /** Moves to where the next series begins, makes room for its entry, and answers its ref. */
+  #beginSeries(symbols: number, chunks: number): number {
+    const file = this.#file;
+    file.align(SERIES_ALIGN);
+    if (file.position > SERIES_END_MAX) {
+      throw new CodedError('too_large', `${file.path} exceeds ${SERIES_END_MAX} bytes`);
+    }
+    this.#reserve(symbols + 2 + chunks * CHUNK_NUMBERS);
+    return file.position / SERIES_ALIGN;
+  }
+
+  /** Writes the entry, which ends at `end`. */
+  #endSeries(ref: number, end: number): void {
+    const file = this.#file;
+    this.#all.add(0, ref);
+    file.uvarint(end);
+    file.beginChecksum();
+    file.put(this.#entry, 0, end);
+    file.u32(file.checksum);
+  }
+
+  /** As #putLabels, by numbers. */
+  #putNumbers(symbols: Uint32Array, ref: number): number {
+    const entry = this.#entry;
+    const last = this.#lastSymbols;
+    let at = writeUvarint(entry, 0, symbols.length / 2);
+    for (let i = 0; i < symbols.length; i += 2) {
+      const name = symbols[i] as number;
+      const value = symbols[i + 1] as number;
+      const k = i >>> 1;
+      if (i >= last.length || name !== last[i]) this.#lastNames[k] = this.#numberedPostings(name);
+      (this.#lastNames[k] as NamePostings).spool.add(value, ref);
+      at = writeUvarint(entry, at, name);
+      at = writeUvarint(entry, at, value);
+    }
+    return at;
+  }
+
+  #numberedPostings(symbol: number): NamePostings {
+    let postings = this.#byNumber.get(symbol);
+    if (postings === undefined) {
+      const name = this.#symbols.text(symbol);
+      postings = { name, symbol, spool: new PostingsSpool() };
+      this.#names.set(name, postings);
+      this.#byNumber.set(symbol, postings);
+    }
+    return postings;
+  }
+
+  #keepSymbols(symbols: Uint32Array): void {
+    // perf: most series have as many labels as their neighbour.
+    if (this.#lastSymbols.length !== symbols.length) {
+      this.#lastSymbols = new Uint32Array(symbols.length);
+    }
+    this.#lastSymbols.set(symbols);
+  }
+
+  #textOf(symbols: Uint32Array): Labels {
+    return new Labels(Array.from(symbols, (number) => this.#symbols.text(number)));
+  }
+
   /** Begins the entry with its labels and notes the series for their postings. Answers where the entry goes on. */
   #putLabels(labels: Labels, ref: number): number {
     const { pairs } = labels;
@@ -151,7 +233,7 @@ export class IndexWriter {
   /** Ends the entry with its chunks. Answers its length. */
   #putChunks(
     from: number,
-    labels: Labels,
+    labelsOf: () => Labels,
     chunks: readonly ChunkTimes[],
     refs: Float64Array,
   ): number {
@@ -165,7 +247,7 @@ export class IndexWriter {
         const found = `chunk ${i} from ${mint} to ${maxt} behind ${before}`;
         throw new CodedError(
           'internal',
-          `chunks of ${labels.toString()} are not in order: ${found}`,
+          `chunks of ${labelsOf().toString()} are not in order: ${found}`,
         );
       }
       at = i === 0 ? writeVarint(entry, at, mint) : writeUvarint(entry, at, mint - before);

@@ -7,7 +7,7 @@ import { readUvarint, readVarint } from '../../lib/varint.ts';
 import type { ByteCursor } from '../../lib/varint.ts';
 import { CUSTOM_BUCKETS_SCHEMA, EXPONENTIAL_SCHEMA_MAX } from '../../model/histogram.ts';
 import type { HistogramColumns, HistogramLayout } from '../../model/histogram.ts';
-import { coarserBuckets } from './coarser-buckets.ts';
+import { coarserBuckets } from '../../chunkenc/coarser-buckets.ts';
 import { LayoutCache, isKnownSchema, isTooFine } from './histogram-layouts.ts';
 import type { RecordBuilder } from './record-builder.ts';
 import type { RecordReader } from './record-reader.ts';

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { CodedError, errorText } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
+import type { Phases } from '../../lib/phase-clock.ts';
 import { FrameBuilder, framedSize } from './frame-builder.ts';
 import { SEGMENT_BYTES, parseSegmentName, segmentName } from './page-format.ts';
 import { compressRecord, compressionFlag } from './record-compression.ts';
@@ -25,7 +26,12 @@ export interface WalWriterOptions {
   readonly segmentBytes?: number;
   /** How records are compressed: snappy unless it is given. Prometheus 2.42 does not read zstd. */
   readonly compression?: RecordCompression;
+  /** Told how long compressing, checksums and writing take. */
+  readonly phases?: Phases<LogPhase>;
 }
+
+/** What logging consists of. */
+export type LogPhase = 'compress' | 'checksum' | 'write';
 
 /** Appends records to the newest segment of a directory. One writer a directory; not for several threads. */
 export class WalWriter {
@@ -68,9 +74,13 @@ export class WalWriter {
    * @throws CodedError unavailable when the disk refuses; then none of the records is in the log.
    */
   log(records: readonly Uint8Array[]): void {
+    const { phases } = this.#options;
+    phases?.begin();
     const bodies = records.map((record) => compressRecord(record, this.#compression));
+    phases?.end('compress');
     if (this.#fd < 0 || this.#offset + framedSize(bodies) > this.#segmentBytes) this.#roll();
     const frame = this.#frames.build(bodies, this.#offset);
+    phases?.end('checksum');
     try {
       this.#options.files.write(this.#fd, frame, this.#offset);
     } catch (thrown) {
@@ -79,6 +89,7 @@ export class WalWriter {
     }
     this.#offset += frame.length;
     this.#dirty = true;
+    phases?.end('write');
   }
 
   /**
