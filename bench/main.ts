@@ -8,6 +8,7 @@ import { ROOT } from '../test/support/server-process.ts';
 import { benchBlock } from './macro/block.ts';
 import { benchCompact } from './macro/compact.ts';
 import { benchIngest } from './macro/ingest.ts';
+import { benchReplay } from './macro/replay.ts';
 import { benchQuery } from './macro/query.ts';
 import { benchStartup } from './macro/startup.ts';
 import { benchDecode } from './micro/decode.ts';
@@ -18,6 +19,9 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   decode: benchDecode,
   startup: () => benchStartup(SERVER),
   ingest: () => benchIngest(SERVER),
+  'ingest-200k': () => benchIngest(SERVER, 200_000),
+  'ingest-1m': () => benchIngest(SERVER, 1_000_000),
+  replay: () => benchReplay(SERVER),
   query: () => benchQuery(SERVER),
   block: () => benchBlock(SERVER),
   compact: () => benchCompact(),

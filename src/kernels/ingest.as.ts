@@ -20,7 +20,7 @@ import { bump, putVarint, skipField, uvarint } from './parts/ingest-protobuf.as'
 import { find } from './parts/ingest-table.as';
 
 export { addMeta, apply, cutOpen, freeBuffer } from './parts/ingest-append.as';
-export { mapRef, replay } from './parts/ingest-replay.as';
+export { mapRef, replay, replaySeries } from './parts/ingest-replay.as';
 export { hash, insert, lookup, rehash } from './parts/ingest-table.as';
 
 // Answers of stage.

@@ -39,6 +39,7 @@ export interface IngestKernel {
   cutOpen(h: number, series: number): number;
   mapRef(h: number, ref: number, series: number): void;
   replay(h: number, from: number, length: number): number;
+  replaySeries(h: number, from: number, length: number): number;
 }
 
 const modules = new Map<KernelName, WebAssembly.Module | undefined>();

@@ -239,24 +239,35 @@ export function append(h: usize, s: usize, t: i64, v: u64): bool {
 }
 
 /** How many samples ahead memory is loaded. */
-const FAR: usize = 16;
-const NEAR: usize = 8;
+const FAR: u32 = 16;
+const NEAR: u32 = 8;
+
+/**
+ * Loads what later samples of a list of staged ones need, as ingest-ahead.as.ts does: the series of one far ahead, and of a
+ * nearer one where its open chunk ends. `left` counts from `entry` on.
+ */
+// @ts-ignore: decorator
+@inline export function touchAhead(h: usize, entry: usize, left: u32): void {
+  let touched: u64 = 0;
+  if (left > FAR) {
+    const s: usize = load<u32>(entry + <usize>FAR * STAGED_ENTRY);
+    touched = load<u64>(s, S_LAST_T) ^ load<u64>(s, S_CHUNK_MINT);
+  }
+  if (left > NEAR) {
+    const s: usize = load<u32>(entry + <usize>NEAR * STAGED_ENTRY);
+    touched ^= <u64>load<u8>(load<u32>(s, S_CHUNK) + ((load<u32>(s, S_PUB) & 0xffff) >> 3));
+  }
+  store<u64>(h, touched, H_TOUCHED);
+}
 
 /** Appends the staged samples; answers how many. Fewer than staged: the arena is full (the caller had checked). */
 export function apply(h: usize): u32 {
   const n = load<u32>(h, H_STAGED_COUNT);
   let entry: usize = load<u32>(h, H_STAGED);
-  let touched: u64 = 0;
-  for (let i: usize = 0; i < <usize>n; i++) {
-    // perf: as in ingest-ahead.as.ts: where the open chunk of a later sample ends, and before that where it is.
-    if (i + FAR < <usize>n) touched ^= load<u64>(load<u32>(entry + FAR * STAGED_ENTRY), S_LAST_T) ^ load<u64>(load<u32>(entry + FAR * STAGED_ENTRY), S_CHUNK_MINT);
-    if (i + NEAR < <usize>n) {
-      const s: usize = load<u32>(entry + NEAR * STAGED_ENTRY);
-      touched ^= <u64>load<u8>(load<u32>(s, S_CHUNK) + ((load<u32>(s, S_PUB) & 0xffff) >> 3));
-    }
-    if (!append(h, load<u32>(entry), load<i64>(entry, 8), load<u64>(entry, 16))) return <u32>i;
+  for (let i: u32 = 0; i < n; i++) {
+    touchAhead(h, entry, n - i);
+    if (!append(h, load<u32>(entry), load<i64>(entry, 8), load<u64>(entry, 16))) return i;
     entry += STAGED_ENTRY;
   }
-  store<u64>(h, touched, H_TOUCHED);
   return n;
 }

@@ -8,19 +8,13 @@ import {
   P_NAME, P_VALUE, P_VALUE_LEN, P_FIRST_BLOCK, P_LAST_BLOCK, P_COUNT, P_NEXT, P_BYTES, N_TEXT, N_LEN, N_FIRST, N_LAST,
   N_COUNT, N_BYTES, B_NEXT, B_CAP, B_USED, B_HEADER, SLAB_SHIFT, SLAB_MASK, SLAB_COUNT,
 } from './ingest-layout.as';
-import { uvarint } from './ingest-protobuf.as';
+import { putUvarint, sizeVarint, uvarint } from './ingest-protobuf.as';
 import { alloc, equalBytes, insert } from './ingest-table.as';
 
 /** limit: labels of a series that is made here. */
 const LABELS_MAX: u32 = 64;
 /** What one label can take beside its text: a largest block of postings. */
 const LABEL_ROOM: u64 = 20480;
-
-/** Bytes of a varint in its shortest form. */
-// @ts-ignore: decorator
-@inline function sizeVarint(x: u64): u32 {
-  return x < 128 ? 1 : x < 16384 ? 2 : x < 2097152 ? 3 : 4;
-}
 
 /** Reads a length that is below 2^21 and in its shortest form, from p on; the place behind it is in H_RESUME, 0 for another one. */
 // @ts-ignore: decorator
@@ -177,13 +171,6 @@ function addPosting(h: usize, pair: u32, series: u32): void {
     store<u32>(block + <usize>(used << 2), series, B_HEADER);
   }
   atomic.store<u32>(at, count + 1, P_COUNT);
-}
-
-// @ts-ignore: decorator
-@inline function putUvarint(p: usize, x: u32): usize {
-  while (x >= 128) { store<u8>(p++, <u8>(x | 128)); x >>= 7; }
-  store<u8>(p++, <u8>x);
-  return p;
 }
 
 /**

@@ -99,6 +99,7 @@ export const H_SERIES_RECORD_CAP: usize = 448;
 export const H_SERIES_RECORD_LEN: usize = 452;
 export const H_KEY: usize = 456; // room for a key that replay puts together
 export const H_KEY_CAP: usize = 460;
+export const H_REF_COUNT: usize = 472; // entries of the ref table
 export const NAME_TABLE_ENTRIES: u32 = 4096;
 
 export const S_PAIRS: usize = 112;

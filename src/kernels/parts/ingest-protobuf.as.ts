@@ -56,3 +56,17 @@ export function skipField(h: usize, p: usize, end: usize): usize {
   store<u8>(p++, <u8>u);
   return p;
 }
+
+/** Bytes of a varint in its shortest form. */
+// @ts-ignore: decorator
+@inline export function sizeVarint(x: u64): u32 {
+  return x < 128 ? 1 : x < 16384 ? 2 : x < 2097152 ? 3 : 4;
+}
+
+/** Writes an unsigned varint; the place behind it. */
+// @ts-ignore: decorator
+@inline export function putUvarint(p: usize, x: u32): usize {
+  while (x >= 128) { store<u8>(p++, <u8>(x | 128)); x >>= 7; }
+  store<u8>(p++, <u8>x);
+  return p;
+}

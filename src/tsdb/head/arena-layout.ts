@@ -99,6 +99,8 @@ export const H = {
   keyCapacity: 460,
   /** u64: what the kernel has loaded ahead of need. */
   touched: 464,
+  /** How many entries the table of refs has. */
+  refCount: 472,
   /** Eight entries of 32 bytes: messages that the kernel has looked at ahead of their turn. */
   ahead: 512,
   bytes: 768,

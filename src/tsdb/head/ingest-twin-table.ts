@@ -124,6 +124,8 @@ export class TwinTable {
   mapRef(h: number, ref: number, series: number): void {
     const { u32 } = this.#arena;
     const entry = this.#refEntry(h, ref);
+    const count = (h + H.refCount) >>> 2;
+    if (u32[entry] === 0) u32[count] = (u32[count] as number) + 1;
     u32[entry] = ref + 1;
     u32[entry + 1] = series;
   }

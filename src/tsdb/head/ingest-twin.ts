@@ -7,7 +7,7 @@
 import type { IngestKernel } from '../../kernels/load.ts';
 import { ArenaView } from './arena.ts';
 import type { ArenaMemory } from './arena.ts';
-import { H, S } from './arena-layout.ts';
+import { H, S, STAGE } from './arena-layout.ts';
 import { TwinAppender } from './ingest-twin-append.ts';
 import { TwinParser, TwinVarints } from './ingest-twin-parse.ts';
 import { TwinStager, bigEndianI64, bigEndianWord } from './ingest-twin-stage.ts';
@@ -42,6 +42,12 @@ export function ingestTwin(memory: ArenaMemory): IngestKernel {
     addMeta: (h, series) => appender.addMeta(h, series),
     apply: (h) => appender.apply(h),
     replay: (h, from, length) => replay(parts, h, from, length),
+    replaySeries: (h, from, length) => {
+      // Each entry is left to the code that the kernel leaves unusual ones to.
+      arena.set(h + H.stagedCount, 0);
+      arena.set(h + H.resume, from);
+      return from < length ? STAGE.miss : STAGE.done;
+    },
   };
 }
 

@@ -13,20 +13,35 @@ const FIRST_CAPACITY = 1 << 16;
 /** The tables of all arenas of a head. */
 export class RefTables {
   readonly #arenas: readonly ArenaIngest[];
-  /** Entries of each table. */
-  #capacity = FIRST_CAPACITY;
-  #count = 0;
 
   /** @throws CodedError unavailable when an arena is full. */
   constructor(arenas: readonly ArenaIngest[]) {
     this.#arenas = arenas;
-    this.#allocate();
+    for (const ingest of arenas) {
+      ingest.arena.setHeader(H.refCount, 0);
+      allocate(ingest, FIRST_CAPACITY);
+    }
   }
 
   /** Enters a ref below 2^32 - 1. @throws CodedError unavailable when an arena is full. */
   add(ref: number, { owner, series }: OwnedSeries): void {
-    if (++this.#count > this.#capacity / 2) this.#grow();
+    this.makeRoom(owner);
     owner.kernel.mapRef(HEADER, ref, series);
+  }
+
+  /** Doubles the table of an arena when it is half full. @throws CodedError unavailable when the arena is full. */
+  makeRoom(ingest: ArenaIngest): void {
+    const { arena, kernel } = ingest;
+    const capacity = arena.header(H.refMask) + 1;
+    if (arena.header(H.refCount) < (capacity - 1) >>> 1) return;
+    const old = arena.header(H.refTable);
+    allocate(ingest, capacity * 2);
+    arena.setHeader(H.refCount, 0);
+    for (let i = 0; i < capacity; i++) {
+      const ref = arena.get(old + i * ENTRY_BYTES);
+      if (ref !== 0) kernel.mapRef(HEADER, ref - 1, arena.get(old + i * ENTRY_BYTES + 4));
+    }
+    arena.freeRegion(old, capacity * ENTRY_BYTES);
   }
 
   /** The series of a ref; undefined when the log never named it. */
@@ -49,28 +64,11 @@ export class RefTables {
   /** Gives the tables' memory back. */
   free(): void {
     for (const { arena } of this.#arenas)
-      arena.freeRegion(arena.header(H.refTable), this.#capacity * ENTRY_BYTES);
+      arena.freeRegion(arena.header(H.refTable), (arena.header(H.refMask) + 1) * ENTRY_BYTES);
   }
+}
 
-  #allocate(): void {
-    for (const { arena } of this.#arenas) {
-      arena.setHeader(H.refTable, arena.allocRegion(this.#capacity * ENTRY_BYTES));
-      arena.setHeader(H.refMask, this.#capacity - 1);
-    }
-  }
-
-  #grow(): void {
-    const before = this.#capacity;
-    const tables = this.#arenas.map(({ arena }) => arena.header(H.refTable));
-    this.#capacity *= 2;
-    this.#allocate();
-    for (const [n, { arena, kernel }] of this.#arenas.entries()) {
-      const old = tables[n] as number;
-      for (let i = 0; i < before; i++) {
-        const ref = arena.get(old + i * ENTRY_BYTES);
-        if (ref !== 0) kernel.mapRef(HEADER, ref - 1, arena.get(old + i * ENTRY_BYTES + 4));
-      }
-      arena.freeRegion(old, before * ENTRY_BYTES);
-    }
-  }
+function allocate({ arena }: ArenaIngest, capacity: number): void {
+  arena.setHeader(H.refTable, arena.allocRegion(capacity * ENTRY_BYTES));
+  arena.setHeader(H.refMask, capacity - 1);
 }

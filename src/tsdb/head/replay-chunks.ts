@@ -63,6 +63,11 @@ export class ReplayChunks {
     }
   }
 
+  /** Whether chunks wait for their series. */
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** Attaches the chunks of a ref to its series. */
   attach(ref: number, target: OwnedSeries): void {
     const entries = this.#waiting.get(ref);

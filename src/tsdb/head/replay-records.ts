@@ -1,22 +1,25 @@
 /** What replay does with each record of the two logs (docs/format/wal.md). */
 import { CodedError, CorruptionError } from '../../lib/errors.ts';
 import { ShortBytesError } from '../../lib/varint.ts';
+import type { ByteCursor } from '../../lib/varint.ts';
 import { ExemplarBatch, decodeExemplars } from '../wal/exemplar-records.ts';
 import { HistogramBatch, decodeHistograms, histogramRecord } from '../wal/histogram-records.ts';
 import { MetadataBatch, decodeMetadata } from '../wal/metadata-records.ts';
 import { MmapMarkerBatch, decodeMmapMarkers } from '../wal/mmap-marker-records.ts';
-import { RECORD, RECORD_NAMES, decodeSeriesRecord } from '../wal/records.ts';
+import { RECORD, RECORD_NAMES, readSeriesEntry } from '../wal/records.ts';
 import { SampleBatch, decodeSamples, encodeSamples } from '../wal/sample-records.ts';
 import { TombstoneBatch, decodeTombstoneRecord } from '../wal/tombstone-records.ts';
 import { APPLY_BYTES_PER_SAMPLE } from './arena-ingest.ts';
 import type { ArenaIngest } from './arena-ingest.ts';
-import { H, HEADER, S } from './arena-layout.ts';
+import { H, HEADER, S, STAGE } from './arena-layout.ts';
 import { deleteInterval } from './deleted-intervals.ts';
 import type { HeadWriter } from './head-writer.ts';
 import type { OwnedSeries } from './histogram-stager.ts';
 import { RefTables } from './ref-tables.ts';
 import type { ReplayChunks } from './replay-chunks.ts';
 
+/** Room for the key of a series; longer ones are put together by TypeScript. */
+const KEY_BYTES = 1 << 16;
 /** limit: refs are u32 in the arenas, and stored plus one. */
 const REF_MAX = 0xfffffffe;
 
@@ -42,6 +45,10 @@ export class RecordReplay {
     this.#head = head;
     this.#chunks = chunks;
     this.#refs = new RefTables(head.arenas);
+    for (const { arena } of head.arenas) {
+      arena.setHeader(H.key, arena.allocRegion(KEY_BYTES));
+      arena.setHeader(H.keyCapacity, KEY_BYTES);
+    }
   }
 
   /** Gives the memory back that only replay needs. */
@@ -51,6 +58,7 @@ export class RecordReplay {
     if (arenas.length === 1)
       this.unknownRefs += (arenas[0] as ArenaIngest).arena.header(H.unknownRefs);
     this.#refs.free();
+    for (const { arena } of arenas) arena.freeRegion(arena.header(H.key), KEY_BYTES);
   }
 
   /** Takes a record of the WAL; `where` names it in errors. @throws CorruptionError; CodedError unavailable. */
@@ -131,10 +139,44 @@ export class RecordReplay {
 
   #takeSeries(record: Uint8Array, where: string): void {
     try {
-      decodeSeriesRecord(record, (ref, labels) => this.addSeries(ref, labels));
+      for (const ingest of this.#head.arenas) this.#takeSeriesOf(ingest, record);
     } catch (thrown) {
       if (!(thrown instanceof ShortBytesError)) throw thrown;
       throw new CorruptionError('series record ends early', where, 0);
+    }
+  }
+
+  /** Every arena reads the whole record and takes its own series. @throws ShortBytesError */
+  #takeSeriesOf(ingest: ArenaIngest, record: Uint8Array): void {
+    const { arena, kernel } = ingest;
+    ingest.copyIn(record);
+    arena.setI64(HEADER + H.nextRef, this.#head.nextRef);
+    for (let from = 1, more = true; more;) {
+      this.#refs.makeRoom(ingest);
+      const answer = kernel.replaySeries(HEADER, from, record.length);
+      this.#head.reserveRef(arena.getI64(HEADER + H.nextRef) - 1);
+      this.#attachChunks(ingest);
+      if (answer === STAGE.malformed) throw new ShortBytesError();
+      more = answer !== STAGE.done;
+      from = arena.header(H.resume);
+      if (answer !== STAGE.miss) continue;
+      const cursor: ByteCursor = { bytes: record, pos: from, end: record.length };
+      const { ref, labels } = readSeriesEntry(cursor);
+      this.addSeries(ref, labels);
+      from = cursor.pos;
+    }
+  }
+
+  /** Gives the series that the kernel has listed the chunks that wait for them. */
+  #attachChunks(owner: ArenaIngest): void {
+    const { arena } = owner;
+    const count = arena.header(H.stagedCount);
+    const list = arena.header(H.staged);
+    arena.setHeader(H.stagedCount, 0);
+    if (!this.#chunks.isWaiting) return;
+    for (let i = 0; i < count; i++) {
+      const at = list + i * 8;
+      this.#chunks.attach(arena.get(at), { owner, series: arena.get(at + 4) });
     }
   }
 

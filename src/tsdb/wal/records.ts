@@ -81,6 +81,12 @@ export class SeriesRecordBuilder {
   }
 }
 
+/** A series of a record: labels are name, value, … as views into it. */
+export interface SeriesEntry {
+  readonly ref: number;
+  readonly labels: Uint8Array[];
+}
+
 /**
  * Reads a series record; `labels` given to `onSeries` are views into it.
  * @throws ShortBytesError when the record ends early.
@@ -91,17 +97,24 @@ export function decodeSeriesRecord(
 ): void {
   const cursor: ByteCursor = { bytes: record, pos: 1, end: record.length };
   while (cursor.pos < cursor.end) {
-    if (cursor.end - cursor.pos < 8) throw new ShortBytesError();
-    const ref = readU64(record, cursor.pos);
-    cursor.pos += 8;
-    const count = readUvarint(cursor);
-    const labels: Uint8Array[] = [];
-    for (let i = 0; i < count * 2; i++) {
-      const size = readUvarint(cursor);
-      if (size > cursor.end - cursor.pos) throw new ShortBytesError();
-      labels.push(record.subarray(cursor.pos, cursor.pos + size));
-      cursor.pos += size;
-    }
+    const { ref, labels } = readSeriesEntry(cursor);
     onSeries(ref, labels);
   }
+}
+
+/** Reads the entry of a series record at the cursor. @throws ShortBytesError when the record ends early. */
+export function readSeriesEntry(cursor: ByteCursor): SeriesEntry {
+  const { bytes } = cursor;
+  if (cursor.end - cursor.pos < 8) throw new ShortBytesError();
+  const ref = readU64(bytes, cursor.pos);
+  cursor.pos += 8;
+  const count = readUvarint(cursor);
+  const labels: Uint8Array[] = [];
+  for (let i = 0; i < count * 2; i++) {
+    const size = readUvarint(cursor);
+    if (size > cursor.end - cursor.pos) throw new ShortBytesError();
+    labels.push(bytes.subarray(cursor.pos, cursor.pos + size));
+    cursor.pos += size;
+  }
+  return { ref, labels };
 }
