@@ -2,6 +2,7 @@
 import { decodeHistogramChunk } from '../../src/chunkenc/histogram-decode.ts';
 import { XorScratch } from '../../src/chunkenc/xor-scratch.ts';
 import { HistogramColumns } from '../../src/model/histogram.ts';
+import type { Labels } from '../../src/model/labels.ts';
 import { readTombstones } from '../../src/tsdb/block/tombstones.ts';
 import { readBlock } from './block-frames.ts';
 import type { PlacedChunk } from './block-frames.ts';
@@ -10,11 +11,15 @@ import { histogramText } from './golden-samples.ts';
 /** By series (its labels' key) and time in ms: the samples there are of that time. */
 export type BlockSamples = Map<string, Map<number, Set<string>>>;
 
+/** Which series are looked at, all by default. */
+export type SeriesFilter = (labels: Labels) => boolean;
+
 /** What a block's chunks hold, without what its tombstones say. */
-export function blockSamples(directory: string): BlockSamples {
+export function blockSamples(directory: string, isWanted: SeriesFilter = () => true): BlockSamples {
   const tombstones = readTombstones(directory);
   const found: BlockSamples = new Map();
   for (const { number, labels, chunks } of readBlock(directory).series) {
+    if (!isWanted(labels)) continue;
     const deleted = tombstones.get(number) ?? [];
     const samples = chunks
       .flatMap(chunkTexts)
@@ -25,10 +30,13 @@ export function blockSamples(directory: string): BlockSamples {
 }
 
 /** The samples of blocks, several of a time where blocks have them. */
-export function unionSamples(directories: readonly string[]): BlockSamples {
+export function unionSamples(
+  directories: readonly string[],
+  isWanted?: SeriesFilter,
+): BlockSamples {
   const all: BlockSamples = new Map();
   for (const directory of directories) {
-    for (const [key, samples] of blockSamples(directory)) {
+    for (const [key, samples] of blockSamples(directory, isWanted)) {
       for (const [t, texts] of samples) for (const text of texts) add(all, key, t, text);
     }
   }

@@ -43,6 +43,18 @@ export interface BlockWriterOptions {
   readonly files: FileLayer;
   /** A chunk segment is closed before it exceeds this, one chunk apart; 512 MiB as in Prometheus. */
   readonly segmentBytesMax?: number;
+  /** Makes what writes the segments to a directory, in place of {@link SegmentWriter}. */
+  readonly makeSegments?: (files: FileLayer, directory: string, bytesMax?: number) => BlockSegments;
+}
+
+/** What writes the chunk segments of a block. Methods throw CodedError unavailable. */
+export interface BlockSegments {
+  /** Appends the chunks of one series and sets refs[0…] to where they are. */
+  add(chunks: readonly BlockChunk[], refs: Float64Array): void;
+  /** Makes everything durable but the directory, and closes. */
+  finish(): void;
+  /** Closes, whatever happened; never throws. */
+  abandon(): void;
 }
 
 /** What meta.json says of a block besides its counts. */
@@ -70,7 +82,7 @@ const HISTOGRAM_ENCODINGS: ReadonlySet<number> = new Set([2, 3, 5, 6]);
 export class BlockWriter {
   readonly #options: BlockWriterOptions;
   readonly #temporary: string;
-  readonly #segments: SegmentWriter;
+  readonly #segments: BlockSegments;
   readonly #index: IndexWriter;
   #refs = new Float64Array(16);
   readonly #counts = { samples: 0, floats: 0, histograms: 0, series: 0, chunks: 0 };
@@ -88,7 +100,9 @@ export class BlockWriter {
         files.remove(temporary);
         files.makeDirectory(chunks);
       });
-      this.#segments = new SegmentWriter(files, chunks, options.segmentBytesMax);
+      this.#segments =
+        options.makeSegments?.(files, chunks, options.segmentBytesMax) ??
+        new SegmentWriter(files, chunks, options.segmentBytesMax);
       this.#index = new IndexWriter(files, join(temporary, INDEX_FILE));
     } catch (thrown) {
       // Nobody has a writer that could be aborted.

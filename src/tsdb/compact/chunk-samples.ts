@@ -25,15 +25,16 @@ export class ChunkSamples {
 
   /** Appends a chunk's samples. @throws CorruptionError when its bytes are no chunk of its encoding and count. */
   add(chunk: MergedChunk): SampleRun {
-    const { data, encoding, count } = chunk;
+    const { bytes, from: start, to, encoding, count } = chunk;
+    const length = to - start;
     if (encoding !== ENCODING_XOR) {
       const from = this.histograms.length;
       const where = chunk.origin?.corrupt(chunk.ref, '').where ?? '';
-      decodeHistogramChunk(data, 0, data.length, encoding, this.histograms, where);
+      decodeHistogramChunk(bytes, start, length, encoding, this.histograms, where);
       return { isFloat: false, from, to: this.histograms.length };
     }
     const from = this.floats.length;
-    if (!this.floats.append(data, 0, data.length, count, false)) {
+    if (!this.floats.append(bytes, start, length, count, false)) {
       throw chunk.corrupt('chunk is not a float (XOR) chunk of its count');
     }
     return { isFloat: true, from, to: this.floats.length };

@@ -119,16 +119,14 @@ test('compaction: an error at any open, write, fsync or rename leaves no block a
       using directory = temporaryDirectory();
       cpSync(original.path, directory.path, { recursive: true });
       const files = new FailingFiles(failAt, code);
+      const end = `: ${code}: refused`;
       const where = `${code} at ${steps[failAt - 1]}`;
       throws(
         () => compact(directory.path, files),
         (thrown: CodedError) => {
           equal(thrown.code, 'unavailable', where);
-          match(
-            thrown.message,
-            new RegExp(`^(?:create|write|fsync|rename) /.*: ${code}: refused$`),
-            where,
-          );
+          match(thrown.message, /^(?:create|write|fsync|rename) \//, where);
+          ok(thrown.message.endsWith(end), thrown.message);
           return true;
         },
       );
@@ -153,7 +151,7 @@ test('compaction: ended at any step, it leaves a directory that is no block', ()
     cpSync(original.path, directory.path, { recursive: true });
     throws(() => compact(directory.path, new FailingFiles(failAt, 'EIO', true)));
     const { blocks, broken, leftovers } = listBlocks(directory.path);
-    deepEqual([blocks.map(({ ulid }) => ulid), broken], [want, []], steps[failAt - 1]);
+    deepEqual([blocks.map(({ ulid }) => ulid), broken], [want, []], steps[failAt - 1] ?? '');
     deepEqual(
       leftovers.map(({ kind }) => kind),
       ['creation'],
@@ -184,7 +182,10 @@ test('compaction: a signal ends it, and nothing is left', () => {
   } as AbortSignal;
   throws(() => compact(directory.path, files, signal), /that is enough/);
   equal(polls, 2);
-  ok(files.log.length > 3);
+  ok(
+    files.log.some((line) => line.startsWith('open ')),
+    files.log.join(),
+  );
   deepEqual(content(directory.path), content(original.path));
   deepEqual(readdirSync(directory.path), readdirSync(original.path));
   equal(files.openCount, 0);

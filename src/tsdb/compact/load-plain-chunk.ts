@@ -11,7 +11,7 @@ import type { SegmentWindows } from './segment-windows.ts';
  * @throws CorruptionError for one that is damaged, CodedError not_implemented for one of another encoding.
  */
 export function loadPlainChunk(segments: SegmentWindows, into: MergedChunk): void {
-  segments.load(into.ref, into);
+  segments.load(into);
   if (into.encoding >= 1 && into.encoding <= ENCODING_FLOAT_HISTOGRAM) return;
   if (into.encoding > ENCODING_FLOAT_HISTOGRAM_ST || into.encoding === 0) {
     const kind = into.encoding === ENCODING_AGGR ? 'of downsampled blocks ' : '';

@@ -10,16 +10,34 @@ export interface ChunkOrigin {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** All fields are the user's to set; `data` is a view that its reader owns. */
+/** All fields are the user's to set; `bytes` are the reader's own, and valid as long as it says. */
 export class MergedChunk implements BlockChunk {
   mint = 0;
   maxt = 0;
   encoding = 0;
   count = 0;
-  data: Uint8Array = NO_BYTES;
+  /** The chunk, its count in front, is bytes[from..to]. */
+  bytes: Uint8Array = NO_BYTES;
+  from = 0;
+  to = 0;
+  /** Where its frame in a segment begins in `bytes`, checked and to be copied as it is; -1 when there is none. */
+  frameFrom = -1;
   /** Where it was read; undefined for one that was put together from samples. */
   origin: ChunkOrigin | undefined;
   ref = 0;
+
+  /** A view of the chunk. perf: most chunks are copied in their frames and need none. */
+  get data(): Uint8Array {
+    return this.bytes.subarray(this.from, this.to);
+  }
+
+  /** Takes bytes that lie in no frame. */
+  set data(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.from = 0;
+    this.to = bytes.length;
+    this.frameFrom = -1;
+  }
 
   /** Becomes what another one is. */
   copyFrom(other: MergedChunk): void {
@@ -27,7 +45,10 @@ export class MergedChunk implements BlockChunk {
     this.maxt = other.maxt;
     this.encoding = other.encoding;
     this.count = other.count;
-    this.data = other.data;
+    this.bytes = other.bytes;
+    this.from = other.from;
+    this.to = other.to;
+    this.frameFrom = other.frameFrom;
     this.origin = other.origin;
     this.ref = other.ref;
   }
@@ -40,9 +61,10 @@ export class MergedChunk implements BlockChunk {
   /** Whether another one has the same times and bytes. */
   equals(other: MergedChunk): boolean {
     if (this.mint !== other.mint || this.maxt !== other.maxt) return false;
-    const [a, b] = [this.data, other.data];
-    if (a.length !== b.length) return false;
-    for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+    const length = this.to - this.from;
+    if (length !== other.to - other.from) return false;
+    for (let i = 0; i < length; i++)
+      if (this.bytes[this.from + i] !== other.bytes[other.from + i]) return false;
     return true;
   }
 }

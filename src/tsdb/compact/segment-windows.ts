@@ -18,23 +18,15 @@ import {
   SEGMENT_REFS,
   chunkSegmentName,
 } from '../chunks/segment-format.ts';
+import type { ChunkOrigin, MergedChunk } from './merged-chunk.ts';
 
 /** perf: a read of this costs some 100 µs, a twentieth of what is done with it. */
 const WINDOW_BYTES = 1 << 20;
 /** The count of samples at the beginning of a chunk's data. */
 const COUNT_BYTES = 2;
 
-/** What a chunk is loaded into. */
-export interface LoadedChunk {
-  encoding: number;
-  /** How many samples it says it has. */
-  count: number;
-  /** With the count in front: a view that is valid until {@link SegmentWindows.release}. */
-  data: Uint8Array;
-}
-
 /** The segments of one block, one of them open at a time. */
-export class SegmentWindows implements Disposable {
+export class SegmentWindows implements ChunkOrigin, Disposable {
   readonly #directory: string;
   readonly #windowBytes: number;
   /** The segment that is open; -1 for none. */
@@ -58,10 +50,11 @@ export class SegmentWindows implements Disposable {
   }
 
   /**
-   * Loads the chunk at a ref.
+   * Loads the chunk at `into.ref`, in its frame; its bytes are valid until {@link release}. Times are not known here.
    * @throws CorruptionError when there is none with a right checksum, CodedError unavailable when it cannot be read.
    */
-  load(ref: number, into: LoadedChunk): void {
+  load(into: MergedChunk): void {
+    const { ref } = into;
     const segment = Math.floor(ref / SEGMENT_REFS);
     const offset = ref - segment * SEGMENT_REFS;
     if (segment !== this.#segment) this.#open(segment);
@@ -85,7 +78,11 @@ export class SegmentWindows implements Disposable {
     into.encoding = window[from] as number;
     into.count =
       length < COUNT_BYTES ? 0 : ((window[data] as number) << 8) | (window[data + 1] as number);
-    into.data = window.subarray(data, end);
+    into.bytes = window;
+    into.from = data;
+    into.to = end;
+    into.frameFrom = offset - this.#start;
+    into.origin = this;
   }
 
   /** Takes the views of all chunks back. */

@@ -144,7 +144,6 @@ export class SourceBlock implements Disposable {
     into.mint = this.mint;
     into.maxt = this.maxt;
     into.ref = this.#entry.refs[this.#chunk] as number;
-    into.origin = this.#chunks;
     loadPlainChunk(this.#chunks, into);
   }
 

@@ -10,6 +10,7 @@ import { removeQuietly } from '../block/durable-file.ts';
 import { inspectBlock } from '../block/list-blocks.ts';
 import type { ListedBlock } from '../block/list-blocks.ts';
 import { compareNumbers } from '../index/number-order.ts';
+import { FrameSegments } from './frame-segments.ts';
 import { SeriesMerger } from './merge-series.ts';
 import { mergeSymbols } from './merge-symbols.ts';
 import type { MergedMeta } from './merged-meta.ts';
@@ -50,7 +51,9 @@ export function writeMerged(
     for (const source of directories)
       blocks.push(new SourceBlock(source, { mint, maxt: maxt - 1 }, filter));
     const limit = segmentBytesMax === undefined ? {} : { segmentBytesMax };
-    const target = new BlockWriter({ parent: directory, ulid, files, ...limit });
+    const makeSegments = (...where: ConstructorParameters<typeof FrameSegments>): FrameSegments =>
+      new FrameSegments(...where);
+    const target = new BlockWriter({ parent: directory, ulid, files, makeSegments, ...limit });
     writer = target;
     const places = blocks.map((block) => block.symbolsPlace);
     const numbers = mergeSymbols(places, (symbol) => target.symbolBytes(symbol));

@@ -99,14 +99,14 @@ export class IndexWriter {
   numberedSeries(symbols: Uint32Array, chunks: readonly ChunkTimes[], refs: Float64Array): void {
     if (this.#seriesStart === 0) this.#writeSymbols();
     if (compareNumbers(this.#lastSymbols, symbols) >= 0) {
-      const found = `${this.#textOf(symbols)} follows ${this.#textOf(this.#lastSymbols)}`;
+      const found = `${this.#labelsOf(symbols).toString()} follows ${this.#labelsOf(this.#lastSymbols).toString()}`;
       throw new CodedError('internal', `series of a block are not in order: ${found}`);
     }
     const ref = this.#beginSeries(symbols.length, chunks.length);
     const from = this.#putNumbers(symbols, ref);
     this.#endSeries(
       ref,
-      this.#putChunks(from, () => this.#textOf(symbols), chunks, refs),
+      this.#putChunks(from, () => this.#labelsOf(symbols), chunks, refs),
     );
     this.#keepSymbols(symbols);
   }
@@ -204,7 +204,7 @@ export class IndexWriter {
     this.#lastSymbols.set(symbols);
   }
 
-  #textOf(symbols: Uint32Array): Labels {
+  #labelsOf(symbols: Uint32Array): Labels {
     return new Labels(Array.from(symbols, (number) => this.#symbols.text(number)));
   }
 
