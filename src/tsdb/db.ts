@@ -33,6 +33,7 @@ import type { HeadStats, LatePlan, WritePhase } from './head/head-writer.ts';
 import { V2Translator } from './head/remote-write-v2.ts';
 import { replayHead } from './head/replay.ts';
 import type { ReplayReport } from './head/replay.ts';
+import type { DeadRefs } from './wal/checkpoint.ts';
 import { GroupCommit } from './wal/group-commit.ts';
 import type { FsyncPolicy } from './wal/group-commit.ts';
 import { segmentName } from './wal/page-format.ts';
@@ -108,6 +109,8 @@ export class Db {
   readonly #clock: Clock;
   readonly #phases = new PhaseClock<WritePhase | 'decompress' | 'translate'>();
   readonly #translator = new V2Translator();
+  /** Refs of collected series, and the segment that was written to then. */
+  readonly #dead = new Map<number, number>();
   /** When samples were last accepted, of the wall clock. */
   #writtenAt: number;
 
@@ -247,6 +250,37 @@ export class Db {
       this.#options.log.warn('no new WAL segment after a cut', { err: errorText(thrown) });
     }
     return headChunkSequences(join(this.#options.directory, 'chunks_head'))[0] ?? 0;
+  }
+
+  /**
+   * {@link HeadWriter.collectSeries}: series without samples leave the head; answers how many. Their memory is used again
+   * after {@link freeCollected}, the log names them until a checkpoint leaves them out.
+   */
+  async collectSeries(maxt: number): Promise<number> {
+    const collected = await this.#head.collectSeries(maxt);
+    if (collected === undefined) return 0;
+    const segment = this.#wal?.segment ?? 0;
+    for (const ref of collected.refs) this.#dead.set(ref, segment);
+    return collected.refs.length;
+  }
+
+  /** {@link HeadWriter.freeCollected}. */
+  freeCollected(): void {
+    this.#head.freeCollected();
+  }
+
+  /** What a checkpoint may leave out. */
+  deadRefs(): DeadRefs {
+    const sorted = [...this.#dead].sort(([a], [b]) => a - b);
+    return {
+      refs: Float64Array.from(sorted, ([ref]) => ref),
+      segments: Float64Array.from(sorted, ([, segment]) => segment),
+    };
+  }
+
+  /** A checkpoint stands for a segment: no record names refs any more that had their last one there. */
+  forgetDead(segment: number): void {
+    for (const [ref, last] of this.#dead) if (last <= segment) this.#dead.delete(ref);
   }
 
   /** {@link HeadWriter.flushLate}: what came out of order and can become blocks. */

@@ -43,7 +43,11 @@ export interface MaintenanceWork {
   cutLate(range: CutRange, part: LatePart, ulid: string): Promise<ListedBlock | undefined>;
   /** {@link Db.truncateLate}. */
   truncateLate(plan: LatePlan): Promise<void>;
-  /** {@link makeCheckpoint}. */
+  /** {@link Db.collectSeries}. */
+  collectSeries(maxt: number): Promise<number>;
+  /** {@link Db.freeCollected}. */
+  freeCollected(): Promise<void>;
+  /** {@link makeCheckpoint}, without what {@link Db.deadRefs} says may be left out, which is then forgotten. */
   checkpoint(mint: number, segment: number): Promise<CheckpointReport | undefined>;
   /** Names in the data directory: what tells whether a listing is worth its cost. */
   names(): Promise<readonly string[]>;
@@ -136,6 +140,7 @@ export class TsdbMaintenance {
       catalog.truncating(plan.maxt);
       catalog.truncated(await work.truncateHead(plan.maxt));
       metrics.headTruncations.inc();
+      await this.#collect(plan);
       await this.#checkpoint(plan);
       await this.#cutLate();
     }
@@ -184,6 +189,16 @@ export class TsdbMaintenance {
     });
   }
 
+  /** Series that got no samples since the block's end leave memory. */
+  async #collect({ maxt }: PlannedCut): Promise<void> {
+    const { work, log } = this.#options;
+    const collected = await work.collectSeries(maxt);
+    if (collected === 0) return;
+    await work.drain();
+    await work.freeCollected();
+    log.info('series without samples left the head', { series: collected });
+  }
+
   /** A log that stays long costs space and time at the next start, nothing else. */
   async #checkpoint({ maxt, segment }: PlannedCut): Promise<void> {
     const { work, metrics, log } = this.#options;
@@ -195,6 +210,7 @@ export class TsdbMaintenance {
         up_to_segment: report.segment,
         samples_kept: report.samplesKept,
         samples_dropped: report.samplesDropped,
+        series_dropped: report.seriesDropped,
       });
     } catch (thrown) {
       if (errorCode(thrown) === 'canceled') throw thrown;

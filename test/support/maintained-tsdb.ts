@@ -16,6 +16,7 @@ import { PageCache } from '../../src/tsdb/chunks/page-cache.ts';
 import { cutBlock } from '../../src/tsdb/compact/cut-block.ts';
 import { Db } from '../../src/tsdb/db.ts';
 import { createArenaMemory } from '../../src/tsdb/head/arena.ts';
+import type { ArenaMemory } from '../../src/tsdb/head/arena.ts';
 import { TsdbMaintenance } from '../../src/tsdb/maintenance.ts';
 import type { MaintenanceWork, RetentionPolicy } from '../../src/tsdb/maintenance.ts';
 import { MaintenanceFamilies } from '../../src/tsdb/maintenance-metrics.ts';
@@ -42,6 +43,7 @@ export interface MaintainedOptions {
 /** An open TSDB. */
 export class MaintainedTsdb implements Disposable {
   readonly db: Db;
+  readonly memories: readonly ArenaMemory[];
   readonly catalog: BlockCatalog;
   readonly reader: TsdbReader;
   readonly maintenance: TsdbMaintenance;
@@ -51,6 +53,7 @@ export class MaintainedTsdb implements Disposable {
   constructor(options: MaintainedOptions) {
     const { directory, files = systemFiles, log = nopLogger, clock = new FakeClock(0) } = options;
     const memories = [createArenaMemory(64 << 20)];
+    this.memories = memories;
     const { outOfOrderWindowMs = 0, exemplarsMax = 0 } = options;
     const settings = { fsync: 'segment', outOfOrderWindowMs, exemplarsMax } as const;
     this.db = Db.open({ directory, memories, ...settings, files, log, clock });
@@ -70,14 +73,20 @@ export class MaintainedTsdb implements Disposable {
       planLateCut: async () => this.db.planLateCut(),
       cutLate: async (range, part, ulid) => cutBlock(head, range, { directory, ulid, files, part }),
       truncateLate: async (plan) => this.db.truncateLate(plan),
-      checkpoint: async (mint, segment) =>
-        makeCheckpoint({
+      collectSeries: (maxt) => this.db.collectSeries(maxt),
+      freeCollected: async () => this.db.freeCollected(),
+      checkpoint: async (mint, segment) => {
+        const report = makeCheckpoint({
           directory: join(directory, 'wal'),
           mint,
           openSegment: segment,
+          dead: this.db.deadRefs(),
           files,
           log,
-        }),
+        });
+        if (report !== undefined) this.db.forgetDead(report.segment);
+        return report;
+      },
       names: async () => readdirSync(directory),
       list: async () => listBlocks(directory),
       headBytes: async () => 0,

@@ -31,7 +31,7 @@ import type { HeadPart } from '../../tsdb/head/head-range.ts';
 import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
 import { INDEX_FILE } from '../../tsdb/index/index-format.ts';
 import { makeCheckpoint } from '../../tsdb/wal/checkpoint.ts';
-import type { CheckpointReport } from '../../tsdb/wal/checkpoint.ts';
+import type { CheckpointReport, DeadRefs } from '../../tsdb/wal/checkpoint.ts';
 
 /** What `blocks.cut` takes. */
 export interface CutRequest {
@@ -48,6 +48,8 @@ export interface CheckpointRequest {
   readonly directory: string;
   readonly mint: number;
   readonly segment: number;
+  /** What the checkpoint may leave out. */
+  readonly dead: DeadRefs;
 }
 
 /** What `blocks.delete` takes: directories of blocks, and what is to be deleted of each. */
@@ -98,8 +100,8 @@ export function blockTasks(log: Logger, files: FileLayer = systemFiles): Record<
     },
     'blocks.checkpoint': (request: CheckpointRequest): CheckpointReport | undefined => {
       const directory = join(request.directory, 'wal');
-      const { mint, segment } = request;
-      return makeCheckpoint({ directory, mint, openSegment: segment, files, log });
+      const { mint, segment, dead } = request;
+      return makeCheckpoint({ directory, mint, openSegment: segment, dead, files, log });
     },
     'blocks.remove': (block: string): null => {
       // compat: under this name Prometheus, too, finishes a removal that was cut off.

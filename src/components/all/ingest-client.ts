@@ -6,6 +6,7 @@ import type { ComputePool } from '../../ops/compute-pool.ts';
 import type { StageCounts } from '../../tsdb/head/arena-ingest.ts';
 import type { LatePlan } from '../../tsdb/head/head-writer.ts';
 import type {
+  ForgetDeadRequest,
   IngestAnswers,
   MetadataRequest,
   OpenRequest,
@@ -66,6 +67,28 @@ export class IngestClient {
   truncateHead(db: string, maxt: number): Promise<IngestAnswers['ingest.truncateHead']> {
     const request: TruncateRequest = { db, maxt };
     return this.#call('ingest.truncateHead', request);
+  }
+
+  /** {@link Db.collectSeries}. */
+  collectSeries(db: string, maxt: number): Promise<number> {
+    const request: TruncateRequest = { db, maxt };
+    return this.#call('ingest.collectSeries', request);
+  }
+
+  /** {@link Db.freeCollected}. */
+  async freeCollected(name: string): Promise<void> {
+    await this.#call('ingest.freeCollected', name);
+  }
+
+  /** {@link Db.deadRefs}. */
+  deadRefs(name: string): Promise<IngestAnswers['ingest.deadRefs']> {
+    return this.#call('ingest.deadRefs', name);
+  }
+
+  /** {@link Db.forgetDead}. */
+  async forgetDead(db: string, segment: number): Promise<void> {
+    const request: ForgetDeadRequest = { db, segment };
+    await this.#call('ingest.forgetDead', request);
   }
 
   /** What came out of order and can become blocks: {@link Db.planLateCut}. */

@@ -13,6 +13,7 @@ import type { LatePlan } from '../../tsdb/head/head-writer.ts';
 import type { FamilyMetadata } from '../../tsdb/head/metadata-store.ts';
 import type { TimeRange } from '../../storage/storage.ts';
 import type { ArenaMemory } from '../../tsdb/head/arena.ts';
+import type { DeadRefs } from '../../tsdb/wal/checkpoint.ts';
 import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
 
 /** What `ingest.open` takes. */
@@ -43,6 +44,12 @@ export interface TruncateRequest {
   readonly maxt: number;
 }
 
+/** What `ingest.forgetDead` takes: the segment that a checkpoint stands for. */
+export interface ForgetDeadRequest {
+  readonly db: string;
+  readonly segment: number;
+}
+
 /** What `ingest.truncateLate` takes. */
 export interface TruncateLateRequest {
   readonly db: string;
@@ -69,6 +76,10 @@ export interface IngestAnswers {
   readonly 'ingest.stats': DbStats;
   readonly 'ingest.planCut': PlannedCut | undefined;
   readonly 'ingest.truncateHead': number;
+  readonly 'ingest.collectSeries': number;
+  readonly 'ingest.freeCollected': null;
+  readonly 'ingest.deadRefs': DeadRefs;
+  readonly 'ingest.forgetDead': null;
   readonly 'ingest.planLateCut': LatePlan | undefined;
   readonly 'ingest.truncateLate': null;
   readonly 'ingest.delete': number;
@@ -100,6 +111,17 @@ export function ingestTasks(log: Logger, files: FileLayer = systemFiles): Record
     'ingest.planCut': (name: string): PlannedCut | undefined => find(name).planCut(),
     'ingest.truncateHead': ({ db, maxt }: TruncateRequest): Promise<number> =>
       find(db).truncateHead(maxt),
+    'ingest.collectSeries': ({ db, maxt }: TruncateRequest): Promise<number> =>
+      find(db).collectSeries(maxt),
+    'ingest.freeCollected': (name: string): null => {
+      find(name).freeCollected();
+      return null;
+    },
+    'ingest.deadRefs': (name: string): DeadRefs => find(name).deadRefs(),
+    'ingest.forgetDead': ({ db, segment }: ForgetDeadRequest): null => {
+      find(db).forgetDead(segment);
+      return null;
+    },
     'ingest.planLateCut': (name: string): LatePlan | undefined => find(name).planLateCut(),
     'ingest.truncateLate': ({ db, plan }: TruncateLateRequest): null => {
       find(db).truncateLate(plan);

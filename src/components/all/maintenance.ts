@@ -75,9 +75,14 @@ export function maintenanceWork(options: WorkOptions): MaintenanceWork {
       return blocks.run('blocks.cut', request);
     },
     truncateLate: (plan) => ingest.truncateLate(name, plan),
-    checkpoint: (mint, segment) => {
-      const request: CheckpointRequest = { directory, mint, segment };
-      return blocks.run('blocks.checkpoint', request);
+    collectSeries: (maxt) => ingest.collectSeries(name, maxt),
+    freeCollected: () => ingest.freeCollected(name),
+    checkpoint: async (mint, segment) => {
+      const dead = await ingest.deadRefs(name);
+      const request: CheckpointRequest = { directory, mint, segment, dead };
+      const report = await blocks.run('blocks.checkpoint', request);
+      if (report !== undefined) await ingest.forgetDead(name, report.segment);
+      return report;
     },
     names: () => readdir(directory),
     list: () => blocks.run('blocks.list', directory),

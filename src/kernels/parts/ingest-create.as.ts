@@ -2,11 +2,12 @@
 // others, and whatever needs a table or slab to grow, are left to TypeScript (src/tsdb/head/series-writer.ts and
 // postings-writer.ts, which do the same step by step and are the specification).
 import {
-  H_BUMP, H_END, H_TABLE, H_MASK, H_USED, H_RESUME, H_SERIES_COUNT, H_SERIES_SLABS, H_PAIR_COUNT, H_PAIR_SLABS,
-  H_NAME_SLABS, H_PAIR_TABLE, H_NEXT_REF, H_NAME_TABLE, H_SERIES_RECORD, H_SERIES_RECORD_CAP, H_SERIES_RECORD_LEN,
-  NAME_TABLE_ENTRIES, S_HASH, S_KEY, S_KEY_LEN, S_REF, S_LAST_T, S_PAIRS, S_PAIR_COUNT, S_INDEX, S_BYTES, P_HASH,
-  P_NAME, P_VALUE, P_VALUE_LEN, P_FIRST_BLOCK, P_LAST_BLOCK, P_COUNT, P_NEXT, P_BYTES, N_TEXT, N_LEN, N_FIRST, N_LAST,
-  N_COUNT, N_BYTES, B_NEXT, B_CAP, B_USED, B_HEADER, SLAB_SHIFT, SLAB_MASK, SLAB_COUNT,
+  H_BUMP, H_END, H_MASK, H_USED, H_RESUME, S_HASH, S_KEY, S_KEY_LEN, S_REF, S_LAST_T, H_SERIES_COUNT,
+  H_SERIES_SLABS, H_PAIR_COUNT, H_PAIR_SLABS, H_NAME_SLABS, H_PAIR_TABLE, H_NEXT_REF, H_NAME_TABLE,
+  H_SERIES_RECORD, H_SERIES_RECORD_CAP, H_SERIES_RECORD_LEN, H_FREE_SLOTS, H_FREE_PAIRS, H_DEAD,
+  NAME_TABLE_ENTRIES, S_PAIRS, S_PAIR_COUNT, S_INDEX, S_BYTES, P_HASH, P_NAME, P_VALUE, P_VALUE_LEN,
+  P_FIRST_BLOCK, P_LAST_BLOCK, P_COUNT, P_NEXT, P_BYTES, N_TEXT, N_LEN, N_FIRST, N_LAST, N_COUNT, N_BYTES,
+  B_NEXT, B_CAP, B_USED, B_HEADER, SLAB_SHIFT, SLAB_MASK, SLAB_COUNT,
 } from './ingest-layout.as';
 import { putUvarint, sizeVarint, uvarint } from './ingest-protobuf.as';
 import { alloc, equalBytes, insert } from './ingest-table.as';
@@ -105,8 +106,7 @@ function check(h: usize, key: usize, n: u32): u32 {
   }
   if (!named) return 0;
   const pairs = load<u32>(h, H_PAIR_COUNT);
-  const series = load<u32>(h, H_SERIES_COUNT);
-  if (!hasSlab(h, H_SERIES_SLABS, series)) return 0;
+  if (load<u32>(h, H_FREE_SLOTS) == 0 && !hasSlab(h, H_SERIES_SLABS, load<u32>(h, H_SERIES_COUNT))) return 0;
   if (!hasSlab(h, H_PAIR_SLABS, pairs) || !hasSlab(h, H_PAIR_SLABS, pairs + count)) return 0;
   const pairEntries = load<u32>(<usize>load<u32>(h, H_PAIR_TABLE)) + 1;
   if (<u64>(pairs + count) * 4 > <u64>pairEntries * 3) return 0;
@@ -131,8 +131,10 @@ function pairOf(h: usize, nameNumber: u32, value: usize, n: u32): u32 {
       && equalBytes(load<u32>(at, P_VALUE), value, n)) return e - 1;
     i = (i + 1) & mask;
   }
-  const number = load<u32>(h, H_PAIR_COUNT);
+  const free = load<u32>(h, H_FREE_PAIRS);
+  const number = free != 0 ? free - 1 : load<u32>(h, H_PAIR_COUNT);
   const at = record(h, H_PAIR_SLABS, P_BYTES, number);
+  if (free != 0) store<u32>(h, load<u32>(at), H_FREE_PAIRS);
   const text = alloc(h, n);
   memory.copy(text, value, n);
   store<u32>(at, x, P_HASH);
@@ -140,7 +142,7 @@ function pairOf(h: usize, nameNumber: u32, value: usize, n: u32): u32 {
   store<u32>(at, text, P_VALUE);
   store<u32>(at, n, P_VALUE_LEN);
   store<u32>(table + 4 + <usize>(i << 2), number + 1);
-  atomic.store<u32>(h, number + 1, H_PAIR_COUNT);
+  if (free == 0) atomic.store<u32>(h, number + 1, H_PAIR_COUNT);
   // Chained to its name behind the count: readers follow the chain for as many pairs as the name says.
   const name = record(h, H_NAME_SLABS, N_BYTES, nameNumber);
   const last = load<u32>(name, N_LAST);
@@ -181,8 +183,13 @@ export function createSeries(h: usize, key: usize, n: u32, x: u64, ref: i64): us
   const count = check(h, key, n);
   if (count == 0) return 0;
   const isNew = ref < 0;
-  const index = load<u32>(h, H_SERIES_COUNT);
+  const free = load<u32>(h, H_FREE_SLOTS);
+  const index = free != 0 ? free - 1 : load<u32>(h, H_SERIES_COUNT);
   const s = record(h, H_SERIES_SLABS, S_BYTES, index);
+  if (free != 0) {
+    store<u32>(h, load<u32>(s), H_FREE_SLOTS);
+    store<u32>(h, load<u32>(h, H_DEAD) - 1, H_DEAD);
+  }
   const own: usize = alloc(h, n);
   memory.copy(own, key, n);
   const pairs: usize = alloc(h, count * 4);
@@ -214,7 +221,6 @@ export function createSeries(h: usize, key: usize, n: u32, x: u64, ref: i64): us
     const valueLen = length(h, name + nameLen + 1, own + n);
     const value: usize = load<u32>(h, H_RESUME);
     const pair = pairOf(h, findName(h, name, nameLen) - 1, value, valueLen);
-    addPosting(h, pair, index);
     store<u32>(pairs + <usize>(i << 2), pair);
     p = value + <usize>valueLen;
     if (isNew) {
@@ -226,7 +232,9 @@ export function createSeries(h: usize, key: usize, n: u32, x: u64, ref: i64): us
     }
   }
   if (isNew) store<u32>(h, <u32>(w - <usize>load<u32>(h, H_SERIES_RECORD)), H_SERIES_RECORD_LEN);
-  atomic.store<u32>(h, index + 1, H_SERIES_COUNT);
+  // Whoever finds the series by one of its pairs must find all of them.
+  for (let i: u32 = 0; i < count; i++) addPosting(h, load<u32>(pairs + <usize>(i << 2)), index);
+  if (free == 0) atomic.store<u32>(h, index + 1, H_SERIES_COUNT);
   insert(h, <u32>s);
   return s;
 }

@@ -100,6 +100,11 @@ export const H_SERIES_RECORD_LEN: usize = 452;
 export const H_KEY: usize = 456; // room for a key that replay puts together
 export const H_KEY_CAP: usize = 460;
 export const H_REF_COUNT: usize = 472; // entries of the ref table
+export const H_FREE_SMALL: usize = 476; // free lists of regions by size / 8, up to SMALL_MAX
+export const H_FREE_SLOTS: usize = 480; // series slots that are free: number plus one, chained by the first word
+export const H_FREE_PAIRS: usize = 484; // pair numbers likewise
+export const H_DEAD: usize = 488; // slots that hold no series
+export const SMALL_MAX: u32 = 16408;
 export const NAME_TABLE_ENTRIES: u32 = 4096;
 
 export const S_PAIRS: usize = 112;

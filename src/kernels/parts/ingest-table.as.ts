@@ -1,6 +1,7 @@
 // part of kernel ingest: the hash of label bytes, the allocator, and the table of series.
 import {
-  H_BUMP, H_END, H_TABLE, H_MASK, H_USED, H_SEED, H_HASH_LO, H_HASH_HI, S_HASH, S_KEY, S_KEY_LEN,
+  H_BUMP, H_END, H_TABLE, H_MASK, H_USED, H_SEED, H_HASH_LO, H_HASH_HI, S_HASH, S_KEY, S_KEY_LEN, H_FREE_SMALL,
+  SMALL_MAX,
 } from './ingest-layout.as';
 
 // @ts-ignore: decorator
@@ -57,9 +58,18 @@ export function hash(h: usize, p: usize, n: u32): void {
   store<u32>(h, <u32>(x >> 32), H_HASH_HI);
 }
 
-/** Takes bytes from the bump region, 8-byte aligned and zero; 0 when the arena is full. */
+/** Takes zeroed bytes, 8-byte aligned: given back ones of that size, or fresh ones; 0 when the arena is full. */
 export function alloc(h: usize, bytes: u32): u32 {
   const size = (bytes + 7) & ~7;
+  if (size <= SMALL_MAX) {
+    const list = <usize>load<u32>(h, H_FREE_SMALL) + <usize>(size >> 1);
+    const at = load<u32>(list);
+    if (at != 0) {
+      store<u32>(list, load<u32>(at));
+      memory.fill(at, 0, size);
+      return at;
+    }
+  }
   const at = load<u32>(h, H_BUMP);
   const end = load<u32>(h, H_END);
   if (size < bytes || end - at < size) return 0;

@@ -101,10 +101,23 @@ export const H = {
   touched: 464,
   /** How many entries the table of refs has. */
   refCount: 472,
+  /** Address of free lists of regions by their size / 8, up to {@link SMALL_MAX} bytes. */
+  freeSmall: 476,
+  /** Series slots that are free: number plus one, chained by their first word. */
+  freeSlots: 480,
+  /** Pair numbers that are free, likewise. */
+  freePairs: 484,
+  /** Slots that hold no series. */
+  dead: 488,
+  /** Published: odd while lists of postings change other than at their ends. */
+  indexEpoch: 492,
   /** Eight entries of 32 bytes: messages that the kernel has looked at ahead of their turn. */
   ahead: 512,
   bytes: 768,
 } as const;
+
+/** The largest region that has a free list of its own: a largest block of postings. */
+export const SMALL_MAX = 16408;
 
 /** limit: entries of the table of names; half of them are used, further names are found by TypeScript only. */
 export const NAME_TABLE_ENTRIES = 4096;

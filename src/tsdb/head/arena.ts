@@ -6,7 +6,7 @@
  * 0 means none. Nothing is ever moved, so an address that a reader found stays readable.
  */
 import { CodedError, errorText } from '../../lib/errors.ts';
-import { H, HEADER, SLAB } from './arena-layout.ts';
+import { H, HEADER, SLAB, SMALL_MAX } from './arena-layout.ts';
 
 const WASM_PAGE = 65536;
 /** Sizes tried from the top: systems that limit address space refuse the larger ones. */
@@ -106,6 +106,9 @@ export class ArenaWriter extends ArenaView {
     const end = Math.min(memory.buffer.byteLength, 65536 * WASM_PAGE) - WASM_PAGE;
     this.setHeader(H.bump, HEADER + 1024);
     this.setHeader(H.end, end);
+    const lists = SMALL_MAX / 2 + 4;
+    this.setHeader(H.bump, HEADER + 1024 + Math.ceil(lists / 8) * 8);
+    this.setHeader(H.freeSmall, HEADER + 1024);
   }
 
   /** Bytes that are still free at the top. */
@@ -124,10 +127,32 @@ export class ArenaWriter extends ArenaView {
    */
   alloc(bytes: number): number {
     const size = Math.ceil(bytes / 8) * 8;
+    if (size <= SMALL_MAX) {
+      const list = this.header(H.freeSmall) + size / 2;
+      const free = this.get(list);
+      if (free !== 0) {
+        this.set(list, this.get(free));
+        this.u8.fill(0, free, free + size);
+        return free;
+      }
+    }
     this.requireFree(size);
     const at = this.header(H.bump);
     this.setHeader(H.bump, at + size);
     return at;
+  }
+
+  /** Gives back what {@link alloc} or the kernel took. No reader may be in it. */
+  free(at: number, bytes: number): void {
+    const size = Math.ceil(bytes / 8) * 8;
+    if (size === 0) return;
+    if (size > SMALL_MAX) {
+      this.freeRegion(at, size);
+      return;
+    }
+    const list = this.header(H.freeSmall) + size / 2;
+    this.set(at, this.get(list));
+    this.set(list, at);
   }
 
   /** @throws CodedError unavailable, with "X of Y", unless so many bytes are free. */

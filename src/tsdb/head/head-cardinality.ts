@@ -43,7 +43,7 @@ export function headCardinality(memories: readonly ArenaMemory[], limit: number)
   for (const memory of memories) {
     const view = new ArenaView(memory);
     const reader = new PostingsReader(view);
-    numSeries += reader.seriesCount;
+    numSeries += reader.seriesCount - view.header(H.dead);
     chunkCount += countChunks(view, reader.seriesCount);
     minTime = Math.min(minTime, view.getI64(HEADER + H.mint));
     maxTime = Math.max(maxTime, view.getI64(HEADER + H.maxt));

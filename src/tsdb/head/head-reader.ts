@@ -20,6 +20,7 @@ import type { SharedHeadSeries } from './head-series-set.ts';
 import { LabelOrder } from './label-order.ts';
 import { newestTimes } from './newest-times.ts';
 import { PostingsReader } from './postings-reader.ts';
+import { lookStably } from './postings-sweep.ts';
 import { mayHold } from './series-snapshot.ts';
 import type { HeadWindow } from './series-snapshot.ts';
 
@@ -40,6 +41,8 @@ export class HeadReader {
   readonly #orders: LabelOrder[];
   readonly #labelCaches: Map<number, Labels>[];
   readonly #source: ChunkSource;
+  /** The epochs of the indexes that what is kept of them is of. */
+  readonly #epochs: number[] = [];
 
   constructor(handle: HeadHandle, cache: PageCache) {
     this.#views = handle.memories.map((memory) => new ArenaView(memory));
@@ -51,6 +54,10 @@ export class HeadReader {
 
   /** The series that match and may have samples in the window, in label order, as of now. */
   select(matchers: readonly Matcher[], window: HeadWindow): HeadSeriesSet {
+    return this.#stably(() => this.#select(matchers, window));
+  }
+
+  #select(matchers: readonly Matcher[], window: HeadWindow): HeadSeriesSet {
     const runs = this.#selectAll([matchers]).map(([arena, postings]) =>
       this.#inLabelOrder(arena, this.#holding(arena, postings, window)),
     );
@@ -73,12 +80,16 @@ export class HeadReader {
 
   /** As {@link Queryable.labelNames}. */
   labelNames(matcherSets: readonly (readonly Matcher[])[], window: HeadWindow): string[] {
+    return this.#stably(() => this.#labelNames(matcherSets, window));
+  }
+
+  #labelNames(matcherSets: readonly (readonly Matcher[])[], window: HeadWindow): string[] {
     const names = new Set<string>();
     if (matcherSets.length === 0) {
       // As for values: every name in use, without a look at each series.
       for (const postings of this.#postings) {
         postings.refresh();
-        for (const name of postings.names()) names.add(name);
+        for (const name of postings.names()) if (postings.hasValues(name)) names.add(name);
       }
       return [...names].sort(compareUtf8);
     }
@@ -90,6 +101,14 @@ export class HeadReader {
 
   /** As {@link Queryable.labelValues}. */
   labelValues(
+    name: string,
+    matcherSets: readonly (readonly Matcher[])[],
+    window: HeadWindow,
+  ): string[] {
+    return this.#stably(() => this.#labelValues(name, matcherSets, window));
+  }
+
+  #labelValues(
     name: string,
     matcherSets: readonly (readonly Matcher[])[],
     window: HeadWindow,
@@ -117,6 +136,20 @@ export class HeadReader {
   /** Closes the chunk files. */
   close(): void {
     this.#source.files.close();
+  }
+
+  /** Looks at indexes that no sweep changes meanwhile; after one, what was kept of them is made anew. */
+  #stably<T>(look: () => T): T {
+    return lookStably(
+      this.#views,
+      this.#epochs,
+      (arena) => {
+        this.#postings[arena]?.forget();
+        this.#labelCaches[arena]?.clear();
+        this.#orders[arena]?.forget();
+      },
+      look,
+    );
   }
 
   /** Visits each label pair of the series that match, once an arena. */
@@ -178,7 +211,8 @@ export class HeadReader {
     if (known !== undefined) return known;
     const view = this.#views[arena] as ArenaView;
     const labels = this.#readLabels(arena, view.record(view.header(H.seriesSlabs), S.bytes, index));
-    if (cache.size < LABELS_KEPT) cache.set(index, labels);
+    // A slot without a series may get one.
+    if (cache.size < LABELS_KEPT && labels.size > 0) cache.set(index, labels);
     return labels;
   }
 

@@ -23,6 +23,7 @@ import type { StageCounts } from './arena-ingest.ts';
 import { ArenaWriter } from './arena.ts';
 import type { ArenaMemory } from './arena.ts';
 import { H, HEADER, S } from './arena-layout.ts';
+import { SeriesCollection } from './collect-series.ts';
 import { CutChunks } from './cut-chunks.ts';
 import { deleteInterval } from './deleted-intervals.ts';
 import { deletionRoom, findDeletions } from './deletions.ts';
@@ -71,6 +72,11 @@ export interface LatePlan {
   readonly segment: number;
 }
 
+/** Series that are in the head no more. */
+export interface CollectedSeries {
+  readonly refs: readonly number[];
+}
+
 /** The logs that a head writes to: one of what comes in order, one of what does not, if that may come. */
 export interface HeadLogs {
   readonly wal: WalWriter;
@@ -101,6 +107,7 @@ export class HeadWriter {
   readonly #outOfOrderWindowMs: number;
   readonly #phases: Phases<WritePhase> | undefined;
   readonly #extras: RequestExtras;
+  #collected: SeriesCollection[] = [];
   /** Samples that came out of order. */
   readonly late = new LateWriter();
   readonly exemplars: ExemplarStore;
@@ -245,6 +252,30 @@ export class HeadWriter {
     this.#chunks.truncateLate(fileOfPlace(place));
   }
 
+  /**
+   * Takes series without samples out of the head, as far as nobody writes to them any more, in slices that let writes come
+   * in between; undefined when there are none. Their memory is used again after {@link freeCollected}.
+   */
+  async collectSeries(maxt: number): Promise<CollectedSeries | undefined> {
+    const refs: number[] = [];
+    // What is not free yet is still marked: it must not be collected twice.
+    if (this.#collected.length > 0) return undefined;
+    for (const ingest of this.arenas) {
+      const collection = new SeriesCollection(ingest, this.histogramWriter(ingest), maxt);
+      while (collection.step()) await yieldToEventLoop();
+      if (collection.count === 0) continue;
+      this.#collected.push(collection);
+      for (const ref of collection.refs) refs.push(ref);
+    }
+    return refs.length === 0 ? undefined : { refs };
+  }
+
+  /** Uses the memory of collected series again: every query that began before they were collected has ended. */
+  freeCollected(): void {
+    for (const collection of this.#collected) collection.free();
+    this.#collected = [];
+  }
+
   /** Takes the cut lists of all arenas; replay does so whenever one is full. */
   collectCuts(): void {
     for (const arena of this.arenas) this.#chunks.collect(arena);
@@ -258,7 +289,7 @@ export class HeadWriter {
     let mint = Infinity;
     let maxt = -Infinity;
     for (const { arena } of this.arenas) {
-      series += arena.header(H.seriesCount);
+      series += arena.header(H.seriesCount) - arena.header(H.dead);
       samples += arena.getI64(HEADER + H.samplesTotal);
       arenaBytes += arena.usedBytes;
       mint = Math.min(mint, arena.getI64(HEADER + H.mint));

@@ -10,10 +10,13 @@ const RANKED_MIN = 1024;
 /** limit: ranks of so many series (8 bytes each); a larger arena's selections are sorted by their labels. */
 const SERIES_MAX = 1 << 22;
 
+/** No rank: a slot that held no series when ranks were made. */
+const NO_RANK = 0xffffffff;
+
 /** Sorts series numbers by their labels. One per arena and thread. */
 export class LabelOrder {
   readonly #labelsOf: (series: number) => Labels;
-  /** The rank of each series below `#ranked`, and the series of each rank. */
+  /** The rank of each series that was ranked, and the series of each rank. */
   #rankOf: Uint32Array = new Uint32Array(0);
   #seriesOf: Uint32Array = new Uint32Array(0);
 
@@ -21,32 +24,51 @@ export class LabelOrder {
     this.#labelsOf = labelsOf;
   }
 
-  /** The numbers in label order; `total` is how many series there are. The argument is not changed. */
+  /** Forgets the order: numbers may be of other series. */
+  forget(): void {
+    this.#rankOf = new Uint32Array(0);
+    this.#seriesOf = new Uint32Array(0);
+  }
+
+  /** The numbers, which ascend, in label order; `total` is how many slots there are. The argument is not changed. */
   sort(series: Uint32Array, total: number): Uint32Array {
     if (series.length < RANKED_MIN || series.length * 8 < total || total > SERIES_MAX) {
       return this.#sortByLabels(series);
     }
     // New series are few as a rule; when they are not, the ranks are made anew.
-    if (total - this.#rankOf.length > total >>> 3) this.#rank(total);
-    const ranked = this.#rankOf.length;
-    let known = series.length;
-    while (known > 0 && (series[known - 1] as number) >= ranked) known--;
-    const ranks = series.slice(0, known);
-    for (let i = 0; i < known; i++) ranks[i] = this.#rankOf[ranks[i] as number] as number;
+    let { ranks, others } = this.#split(series);
+    if (others.length > series.length >>> 3) {
+      this.#rank(total);
+      ({ ranks, others } = this.#split(series));
+    }
     // tidy: bare-sort: a typed array sorts its numbers
     ranks.sort();
-    for (let i = 0; i < known; i++) ranks[i] = this.#seriesOf[ranks[i] as number] as number;
-    return known === series.length
-      ? ranks
-      : this.#merge(ranks, this.#sortByLabels(series.slice(known)));
+    for (let i = 0; i < ranks.length; i++) ranks[i] = this.#seriesOf[ranks[i] as number] as number;
+    return others.length === 0 ? ranks : this.#merge(ranks, this.#sortByLabels(others));
+  }
+
+  /** The ranks of series that have one, and the other series. */
+  #split(series: Uint32Array): { ranks: Uint32Array; others: Uint32Array } {
+    const ranks = new Uint32Array(series.length);
+    const others = new Uint32Array(series.length);
+    let ranked = 0;
+    let rest = 0;
+    for (let i = 0; i < series.length; i++) {
+      const rank = this.#rankOf[series[i] as number] ?? NO_RANK;
+      if (rank === NO_RANK) others[rest++] = series[i] as number;
+      else ranks[ranked++] = rank;
+    }
+    return { ranks: ranks.subarray(0, ranked), others: others.subarray(0, rest) };
   }
 
   #rank(total: number): void {
     const all = new Uint32Array(total);
-    for (let i = 0; i < total; i++) all[i] = i;
-    this.#seriesOf = this.#sortByLabels(all);
-    this.#rankOf = new Uint32Array(total);
-    for (let rank = 0; rank < total; rank++) this.#rankOf[this.#seriesOf[rank] as number] = rank;
+    let count = 0;
+    // Slots that hold no series have no labels, and will have some.
+    for (let i = 0; i < total; i++) if (this.#labelsOf(i).size > 0) all[count++] = i;
+    this.#seriesOf = this.#sortByLabels(all.subarray(0, count));
+    this.#rankOf = new Uint32Array(total).fill(NO_RANK);
+    for (let rank = 0; rank < count; rank++) this.#rankOf[this.#seriesOf[rank] as number] = rank;
   }
 
   #sortByLabels(series: Uint32Array): Uint32Array {

@@ -43,6 +43,11 @@ export class PostingsReader implements IndexView {
     }
   }
 
+  /** Forgets texts: pairs may have got other numbers. */
+  forget(): void {
+    this.#values.length = 0;
+  }
+
   all(): Postings {
     const out = new Uint32Array(this.#seriesCount);
     for (let i = 0; i < out.length; i++) out[i] = i;
@@ -62,9 +67,18 @@ export class PostingsReader implements IndexView {
     return union(lists);
   }
 
-  /** Label names in use, in no order. */
+  /** Label names, some perhaps of no series any more, in no order. */
   names(): readonly string[] {
     return this.#names;
+  }
+
+  /** Whether any series has a label of that name. */
+  hasValues(name: string): boolean {
+    const number = this.#numbers.get(name);
+    if (number === undefined) return false;
+    const arena = this.#arena;
+    const at = arena.record(arena.header(H.nameSlabs), NAME.bytes, number);
+    return Atomics.load(arena.i32, (at + NAME.count) >>> 2) > 0;
   }
 
   /** Values of a label, in no order. */
@@ -118,7 +132,7 @@ export class PostingsReader implements IndexView {
     const arena = this.#arena;
     const at = arena.record(arena.header(H.nameSlabs), NAME.bytes, number);
     let left = Atomics.load(arena.i32, (at + NAME.count) >>> 2);
-    for (let next = arena.get(at + NAME.first); left > 0; left--) {
+    for (let next = arena.get(at + NAME.first); left > 0 && next !== 0; left--) {
       visit(next - 1);
       next = arena.get(this.#pairAt(next - 1) + PAIR.next);
     }
@@ -131,9 +145,10 @@ export class PostingsReader implements IndexView {
     const count = Atomics.load(arena.i32, (at + PAIR.count) >>> 2);
     const out = new Uint32Array(count);
     let n = 0;
+    // Beside a sweep a list can end early; the reader looks again then (postings-sweep.ts).
     for (
       let block = arena.get(at + PAIR.firstBlock);
-      n < count;
+      n < count && block !== 0;
       block = arena.get(block + POSTINGS.next)
     ) {
       const take = Math.min(count - n, arena.get(block + POSTINGS.capacity));
@@ -141,9 +156,19 @@ export class PostingsReader implements IndexView {
       out.set(arena.u32.subarray(from, from + take), n);
       n += take;
     }
-    // Series published after this view was made are at the end.
-    while (n > 0 && (out[n - 1] as number) >= this.#seriesCount) n--;
-    return out.subarray(0, n);
+    return this.#published(out.subarray(0, n));
+  }
+
+  /** Series published after this view was made are left out, and runs become one: slots are used again. */
+  #published(list: Uint32Array): Postings {
+    let n = list.length;
+    while (n > 0 && (list[n - 1] as number) >= this.#seriesCount) n--;
+    let isSorted = true;
+    for (let i = 1; i < n && isSorted; i++)
+      isSorted = (list[i - 1] as number) < (list[i] as number);
+    if (isSorted) return list.subarray(0, n);
+    // tidy: bare-sort: a typed array sorts its numbers
+    return list.filter((index) => index < this.#seriesCount).sort();
   }
 
   #text(at: number, length: number): string {

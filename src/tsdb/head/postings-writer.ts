@@ -23,9 +23,8 @@ export class PostingsWriter {
     arena.setHeader(H.nameTable, arena.alloc(NAME_TABLE_ENTRIES * 4));
   }
 
-  /** Appends a series index to the list of a pair and answers the pair's number. */
-  add(name: Uint8Array, value: Uint8Array, series: number): number {
-    const pair = this.#pair(name, value);
+  /** Appends a series index to the list of a pair, by its number. */
+  add(pair: number, series: number): void {
     const arena = this.#arena;
     const at = arena.record(arena.header(H.pairSlabs), PAIR.bytes, pair);
     const count = arena.get(at + PAIR.count);
@@ -44,10 +43,10 @@ export class PostingsWriter {
       arena.set(block + POSTINGS.header + used * 4, series);
     }
     Atomics.store(arena.i32, (at + PAIR.count) >>> 2, count + 1);
-    return pair;
   }
 
-  #pair(name: Uint8Array, value: Uint8Array): number {
+  /** The number of a pair, made at need. */
+  pair(name: Uint8Array, value: Uint8Array): number {
     const arena = this.#arena;
     const nameNumber = this.#name(name);
     const hash = pairHash(nameNumber, value);
@@ -64,17 +63,19 @@ export class PostingsWriter {
 
   #addPair(nameNumber: number, hash: number, value: Uint8Array): number {
     const arena = this.#arena;
-    const number = arena.header(H.pairCount);
+    const free = arena.header(H.freePairs);
+    const number = free === 0 ? arena.header(H.pairCount) : free - 1;
     const at = arena.recordForWrite(arena.header(H.pairSlabs), PAIR.bytes, number);
+    if (free !== 0) arena.setHeader(H.freePairs, arena.get(at));
     const text = arena.alloc(value.length);
     arena.u8.set(value, text);
     arena.set(at + PAIR.hash, hash);
     arena.set(at + PAIR.name, nameNumber);
     arena.set(at + PAIR.value, text);
     arena.set(at + PAIR.valueLength, value.length);
-    this.#enter(number, hash);
+    this.#enter(number, hash, free !== 0);
     // Publish the pair, then chain it to its name: readers follow the chain for as many pairs as it says.
-    arena.publish(H.pairCount, number + 1);
+    if (free === 0) arena.publish(H.pairCount, number + 1);
     const nameAt = arena.record(arena.header(H.nameSlabs), NAME.bytes, nameNumber);
     const last = arena.get(nameAt + NAME.last);
     if (last === 0) arena.set(nameAt + NAME.first, number + 1);
@@ -89,20 +90,22 @@ export class PostingsWriter {
 
   /**
    * Enters a pair into the hash table, which doubles at three quarters. The old table is not given back: readers
-   * may be in it.
+   * may be in it. A number that was free before is among those that the table has room for.
    */
-  #enter(number: number, hash: number): void {
+  #enter(number: number, hash: number, again: boolean): void {
     const arena = this.#arena;
     const table = arena.header(H.pairTable);
     const capacity = arena.get(table) + 1;
-    if (number + 1 <= capacity * 0.75) {
+    if (again || number + 1 <= capacity * 0.75) {
       put(arena.u32, table >>> 2, hash, number + 1);
       return;
     }
     const larger = this.#newTable(capacity * 2);
-    for (let i = 0; i < number; i++) {
-      const at = arena.record(arena.header(H.pairSlabs), PAIR.bytes, i);
-      put(arena.u32, larger >>> 2, arena.get(at + PAIR.hash), i + 1);
+    for (let i = 0; i < capacity; i++) {
+      const entry = arena.get(table + 4 + i * 4);
+      if (entry === 0) continue;
+      const at = arena.record(arena.header(H.pairSlabs), PAIR.bytes, entry - 1);
+      put(arena.u32, larger >>> 2, arena.get(at + PAIR.hash), entry);
     }
     put(arena.u32, larger >>> 2, hash, number + 1);
     arena.publish(H.pairTable, larger);

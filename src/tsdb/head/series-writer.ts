@@ -42,7 +42,7 @@ export class SeriesWriter {
     this.#scratch = arena.alloc(this.#scratchBytes);
   }
 
-  /** How many series there are. */
+  /** How many slots for series there are; some may be free. */
   get count(): number {
     return this.#arena.header(H.seriesCount);
   }
@@ -90,11 +90,16 @@ export class SeriesWriter {
    */
   create(ref: number, labels: readonly Uint8Array[]): number {
     const arena = this.#arena;
-    const index = this.count;
+    const free = arena.header(H.freeSlots);
+    const index = free === 0 ? this.count : free - 1;
     this.requireRoom(labels);
     const length = this.#canonicalKey(labels);
     this.#growTable();
     const at = arena.recordForWrite(arena.header(H.seriesSlabs), S.bytes, index);
+    if (free !== 0) {
+      arena.setHeader(H.freeSlots, arena.get(at));
+      arena.setHeader(H.dead, arena.header(H.dead) - 1);
+    }
     const key = arena.alloc(length);
     arena.u8.copyWithin(key, this.#scratch, this.#scratch + length);
     const pairs = arena.alloc(labels.length * 2);
@@ -109,14 +114,12 @@ export class SeriesWriter {
     arena.set(at + S.pairs, pairs);
     arena.set(at + S.pairCount, labels.length / 2);
     for (let i = 0; i < labels.length; i += 2) {
-      const number = this.#postings.add(
-        labels[i] as Uint8Array,
-        labels[i + 1] as Uint8Array,
-        index,
-      );
+      const number = this.#postings.pair(labels[i] as Uint8Array, labels[i + 1] as Uint8Array);
       arena.set(pairs + i * 2, number);
     }
-    arena.publish(H.seriesCount, index + 1);
+    // Whoever finds the series by one of its pairs must find all of them.
+    for (let i = 0; i < labels.length; i += 2) this.#postings.add(arena.get(pairs + i * 2), index);
+    if (free === 0) arena.publish(H.seriesCount, index + 1);
     this.#kernel.insert(HEADER, at);
     return at;
   }

@@ -27,17 +27,23 @@ export interface CheckpointOptions {
   readonly directory: string;
   /** Samples, histograms and exemplars before it (ms) are left out, and deletions that end before it: blocks hold them. */
   readonly mint: number;
-  /**
-   * Refs, ascending, that have no series any more and that no record behind the checkpoint names: their series, deletions
-   * and metadata are left out. None unless it is given.
-   */
-  readonly deadRefs?: Float64Array;
+  /** Refs that have no series any more. None unless it is given. */
+  readonly dead?: DeadRefs;
   /** How its records are compressed: snappy unless it is given. */
   readonly compression?: RecordCompression;
   /** The newest segment when the cut was made: it and what follows is not touched. */
   readonly openSegment: number;
   readonly files: FileLayer;
   readonly log: Logger;
+}
+
+/**
+ * Refs without series, ascending, and for each the last segment whose records may name it: once a checkpoint stands for that
+ * segment, their series, deletions and metadata are left out.
+ */
+export interface DeadRefs {
+  readonly refs: Float64Array;
+  readonly segments: Float64Array;
 }
 
 /** What became of it. Metadata that is kept is the latest of each series. */
@@ -68,7 +74,7 @@ export function makeCheckpoint(options: CheckpointOptions): CheckpointReport | u
   const target = join(directory, `checkpoint.${segmentName(last)}`);
   const temporary = `${target}.tmp`;
   files.remove(temporary);
-  const copier = new Copier(temporary, options);
+  const copier = new Copier(temporary, options, last);
   try {
     if (previous !== undefined) {
       const at = join(directory, previous.name);
@@ -115,9 +121,10 @@ class Copier {
   #batch: Uint8Array[] = [];
   #batchBytes = 0;
 
-  constructor(temporary: string, options: CheckpointOptions) {
-    const { files, log, compression } = options;
-    this.#filter = new CheckpointFilter(options);
+  constructor(temporary: string, options: CheckpointOptions, last: number) {
+    const { files, log, compression, mint, dead } = options;
+    const deadRefs = dead?.refs.filter((_ref, i) => (dead.segments[i] as number) <= last);
+    this.#filter = new CheckpointFilter({ mint, ...(deadRefs && { deadRefs }) });
     this.#writer = new WalWriter({
       directory: temporary,
       files,
