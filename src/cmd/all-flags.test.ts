@@ -33,6 +33,7 @@ test('defaults of thanos all', () => {
     'tsdb.block-reload-interval': '1m',
     'tsdb.max-exemplars': '100000',
     'tsdb.max-retention-bytes': '0B',
+    'tsdb.memory-snapshot-on-shutdown': 'false',
     'tsdb.out-of-order.time-window': '0s',
     'tsdb.path': '',
     'tsdb.retention': '15d',

@@ -71,6 +71,13 @@ const flags: readonly FlagSpec[] = [
     help: 'How many exemplars are kept in memory; the oldest give way to new ones. 0 keeps none.',
   },
   {
+    name: 'tsdb.memory-snapshot-on-shutdown',
+    kind: 'bool',
+    hidden: true,
+    group: STORAGE,
+    help: 'Whether the head is written to a snapshot when the process ends, which the next start reads in place of most of the log.',
+  },
+  {
     name: 'tsdb.block-reload-interval',
     kind: 'duration',
     default: '1m',

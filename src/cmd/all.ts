@@ -47,6 +47,7 @@ export async function runAllCommand(
     fsync: values.string('wal.fsync') as FsyncPolicy,
     outOfOrderWindowMs: values.number('tsdb.out-of-order.time-window'),
     exemplarsMax: values.number('tsdb.max-exemplars'),
+    memorySnapshot: values.bool('tsdb.memory-snapshot-on-shutdown'),
     retention: {
       timeMs: values.number('tsdb.retention'),
       bytes: values.number('tsdb.max-retention-bytes'),

@@ -107,6 +107,8 @@ function textOf(one: TestHistogram): string {
 
 class Run {
   readonly #random: Random;
+  /** Whether the head is saved and read as a snapshot at each start. */
+  readonly #snapshots: boolean;
   readonly #model = new Model();
   readonly #parent: string;
   #directories = 0;
@@ -115,7 +117,8 @@ class Run {
   /** How much of each kind there was. */
   readonly counts = { late: 0, inOrder: 0, deleted: 0, blocks: 0, kills: 0 };
 
-  constructor(seed: number, parent: string) {
+  constructor(seed: number, parent: string, snapshots: boolean) {
+    this.#snapshots = snapshots;
     this.#random = new Random(seed);
     this.#parent = parent;
     this.#tsdb = this.#open();
@@ -145,7 +148,8 @@ class Run {
 
   #open(): MaintainedTsdb {
     const directory = this.#directory;
-    return new MaintainedTsdb({ directory, outOfOrderWindowMs: WINDOW, exemplarsMax: 10 });
+    const settings = { outOfOrderWindowMs: WINDOW, exemplarsMax: 10 };
+    return new MaintainedTsdb({ directory, ...settings, memorySnapshot: this.#snapshots });
   }
 
   #restart(): void {
@@ -279,12 +283,18 @@ class Run {
   }
 }
 
-for (const seed of [1, 2, 3]) {
-  test(`floats, histograms, late samples, deletions, cuts, restarts and kills, seed ${seed}`, async (t) => {
+for (const [seed, snapshots] of [
+  [1, false],
+  [2, true],
+  [3, false],
+  [4, true],
+] as const) {
+  const name = `seed ${seed}${snapshots ? ', with snapshots of the head' : ''}`;
+  test(`floats, histograms, late samples, deletions, cuts, restarts and kills, ${name}`, async (t) => {
     using directory = temporaryDirectory();
-    const run = new Run(seed, directory.path);
+    const run = new Run(seed, directory.path, snapshots);
     try {
-      await run.run(160);
+      await run.run(120);
     } finally {
       run.close();
     }

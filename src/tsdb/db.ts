@@ -4,7 +4,7 @@
  *
  * What it cannot carry it does not touch: a directory with other data than floats in its head opens read-only.
  */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { uncompressSync } from 'snappy';
 import { systemClock } from '../lib/clock.ts';
@@ -12,6 +12,7 @@ import type { Clock } from '../lib/clock.ts';
 import { CodedError, errorText } from '../lib/errors.ts';
 import type { FileLayer } from '../lib/file-layer.ts';
 import type { Logger } from '../lib/log.ts';
+import { onDisk } from '../lib/on-disk.ts';
 import { PhaseClock } from '../lib/phase-clock.ts';
 import { ShortBytesError, readUvarint } from '../lib/varint.ts';
 import type { Matcher } from '../model/matcher.ts';
@@ -30,6 +31,7 @@ import type { FamilyMetadata } from './head/metadata-store.ts';
 import type { SeriesExemplars } from './head/exemplar-search.ts';
 import { CHUNK_RANGE_MS, HeadWriter } from './head/head-writer.ts';
 import type { HeadStats, LatePlan, WritePhase } from './head/head-writer.ts';
+import { saveHead } from './head/memory-snapshot.ts';
 import { V2Translator } from './head/remote-write-v2.ts';
 import { replayHead } from './head/replay.ts';
 import type { ReplayReport } from './head/replay.ts';
@@ -54,6 +56,8 @@ export interface DbOptions {
   readonly outOfOrderWindowMs?: number;
   /** How many exemplars are kept; 0, the default: none. */
   readonly exemplarsMax?: number;
+  /** Whether the head is written to a snapshot at the end, and read from one at the start. Off by default. */
+  readonly memorySnapshot?: boolean;
 }
 
 /** What opening found. */
@@ -148,7 +152,9 @@ export class Db {
     const headMint = headStart(listing);
     if (headMint > -Infinity) this.#head.setMinValidTime(headMint);
     const segments = replayedSegments(join(options.directory, 'wal'));
-    const replay = replayHead(this.#head, options.directory, options.log);
+    const replay = replayHead(this.#head, options.directory, options.log, {
+      snapshot: options.memorySnapshot === true,
+    });
     const readOnlyReason = describeUnsupported(options.directory, replay);
     const hasLate = !this.#head.late.isEmpty;
     const { series, samples, chunks } = replay;
@@ -167,18 +173,17 @@ export class Db {
     };
     if (readOnlyReason !== '') return;
     if (!adopted) markOurs(options.directory);
-    removeLeftovers(listing, options.log);
+    removeLeftovers(listing, options);
     this.#repair(replay);
     const { directory, files, log } = options;
-    const wal = { directory: join(directory, 'wal'), files, log, phases: this.#phases };
-    this.#wal = new WalWriter(wal);
-    if (this.report.takesLate)
-      this.#wbl = new WalWriter({ directory: join(directory, 'wbl'), files, log });
-    const logs = this.#wbl === undefined ? [this.#wal] : [this.#wal, this.#wbl];
-    this.#commit = new GroupCommit(logs, options.fsync);
     const chunkWriter = new HeadChunkWriter(join(directory, 'chunks_head'), files);
     for (const [sequence, maxt] of replay.chunkFiles) chunkWriter.note(sequence, maxt);
     for (const sequence of replay.lateFiles) chunkWriter.noteLate(sequence);
+    const wal = { directory: join(directory, 'wal'), files, log, phases: this.#phases };
+    this.#wal = new WalWriter(wal);
+    if (this.report.takesLate) this.#wbl = this.#openWbl();
+    const logs = this.#wbl === undefined ? [this.#wal] : [this.#wal, this.#wbl];
+    this.#commit = new GroupCommit(logs, options.fsync);
     this.#head.attach({ wal: this.#wal, wbl: this.#wbl }, chunkWriter);
   }
 
@@ -331,14 +336,47 @@ export class Db {
     return { ...this.#head.stats(), walSegment, writeMs: this.#phases.spent };
   }
 
-  /** Makes everything durable and gives the directory free. */
+  /** Makes everything durable and gives the directory free. @throws CodedError unavailable; all is closed then, too. */
   close(): void {
     try {
+      this.#saveHead();
       this.#head.close();
-      this.#wal?.close();
-      this.#wbl?.close();
     } finally {
-      this.#lock.release();
+      try {
+        this.#wal?.close();
+      } finally {
+        try {
+          this.#wbl?.close();
+        } finally {
+          this.#lock.release();
+        }
+      }
+    }
+  }
+
+  /** Opens the log of late samples; the other one is closed when that cannot be. */
+  #openWbl(): WalWriter {
+    const { directory, files, log } = this.#options;
+    try {
+      return new WalWriter({ directory: join(directory, 'wbl'), files, log });
+    } catch (thrown) {
+      this.#wal?.close();
+      throw thrown;
+    }
+  }
+
+  /** A snapshot that cannot be written costs the next start some time, nothing else. */
+  #saveHead(): void {
+    const { memorySnapshot, directory, files, log } = this.#options;
+    const wal = this.#wal;
+    if (memorySnapshot !== true || wal === undefined) return;
+    try {
+      this.#head.logSeries();
+      const { segment, offset } = wal;
+      const report = saveHead(this.#head, { directory, segment, offset, files, log });
+      log.info('wrote a snapshot of the head', { ...report });
+    } catch (thrown) {
+      log.warn('no snapshot of the head was written', { err: errorText(thrown) });
     }
   }
 
@@ -354,7 +392,7 @@ export class Db {
       log.info('cut the torn end off the WAL', { file, size: soundEnd });
     }
     for (const { log: name, segment } of replay.damagedSegments) {
-      const records = rewriteSegment(join(directory, name), segment);
+      const records = rewriteSegment(files, join(directory, name), segment);
       log.warn(
         'rewrote a damaged WAL segment with its sound records, the old one is kept beside it',
         {
@@ -366,7 +404,7 @@ export class Db {
     for (const { sequence, soundEnd } of replay.damagedChunkFiles) {
       const path = join(directory, 'chunks_head', headChunkFileName(sequence));
       if (soundEnd > 0) truncate(files, path, soundEnd);
-      else renameSync(path, `${path}.damaged`);
+      else onDisk(`rename ${path}`, () => files.rename(path, `${path}.damaged`));
       log.info('repaired chunks_head', { file: path, size: soundEnd });
     }
   }
@@ -378,23 +416,19 @@ function replayedSegments(wal: string): OpenReport['segments'] {
 }
 
 function makeDirectory(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (thrown) {
-    throw new CodedError('unavailable', `create data directory ${path}: ${errorText(thrown)}`, {
-      cause: thrown,
-    });
-  }
+  onDisk(`create data directory ${path}`, () => mkdirSync(path, { recursive: true }));
 }
 
 function truncate(files: FileLayer, path: string, size: number): void {
-  const fd = files.open(path, false);
-  try {
-    files.truncate(fd, size);
-    files.fsync(fd);
-  } finally {
-    files.close(fd);
-  }
+  onDisk(`cut ${path}`, () => {
+    const fd = files.open(path, false);
+    try {
+      files.truncate(fd, size);
+      files.fsync(fd);
+    } finally {
+      files.close(fd);
+    }
+  });
 }
 
 /**
@@ -412,9 +446,12 @@ function headStart({ blocks }: BlockListing): number {
 }
 
 /** Removes what a creation or a deletion that was cut off has left, as Prometheus does at its start. */
-function removeLeftovers({ leftovers }: BlockListing, log: Logger): void {
+function removeLeftovers(
+  { leftovers }: BlockListing,
+  { files, log }: Pick<DbOptions, 'files' | 'log'>,
+): void {
   for (const { directory, kind } of leftovers) {
-    rmSync(directory, { recursive: true, force: true });
+    onDisk(`remove ${directory}`, () => files.remove(directory));
     log.info('removed what was left of a block', { path: directory, of: kind });
   }
 }

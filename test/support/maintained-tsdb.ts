@@ -22,6 +22,7 @@ import type { MaintenanceWork, RetentionPolicy } from '../../src/tsdb/maintenanc
 import { MaintenanceFamilies } from '../../src/tsdb/maintenance-metrics.ts';
 import { TsdbReader } from '../../src/tsdb/tsdb-reader.ts';
 import { makeCheckpoint } from '../../src/tsdb/wal/checkpoint.ts';
+import type { FsyncPolicy } from '../../src/tsdb/wal/group-commit.ts';
 import { encodeWriteRequest } from './write-request.ts';
 
 /** Samples by series. */
@@ -36,6 +37,9 @@ export interface MaintainedOptions {
   readonly retention?: Partial<RetentionPolicy>;
   readonly outOfOrderWindowMs?: number;
   readonly exemplarsMax?: number;
+  readonly memorySnapshot?: boolean;
+  /** `segment` by default. */
+  readonly fsync?: FsyncPolicy;
   /** Stands around the work, to fail a step of it. */
   readonly wrap?: (work: MaintenanceWork) => MaintenanceWork;
 }
@@ -54,8 +58,9 @@ export class MaintainedTsdb implements Disposable {
     const { directory, files = systemFiles, log = nopLogger, clock = new FakeClock(0) } = options;
     const memories = [createArenaMemory(64 << 20)];
     this.memories = memories;
-    const { outOfOrderWindowMs = 0, exemplarsMax = 0 } = options;
-    const settings = { fsync: 'segment', outOfOrderWindowMs, exemplarsMax } as const;
+    const { outOfOrderWindowMs = 0, exemplarsMax = 0, fsync = 'segment' } = options;
+    const { memorySnapshot = false } = options;
+    const settings = { fsync, outOfOrderWindowMs, exemplarsMax, memorySnapshot };
     this.db = Db.open({ directory, memories, ...settings, files, log, clock });
     const { listing, headMint, takesLate } = this.db.report;
     const table = createTable();

@@ -64,6 +64,8 @@ export interface AllOptions {
   readonly outOfOrderWindowMs: number;
   /** How many exemplars are kept; 0: none. */
   readonly exemplarsMax: number;
+  /** Whether heads are written to snapshots at the end and read from them at the start. */
+  readonly memorySnapshot: boolean;
   readonly retention: RetentionOptions;
   readonly blockReloadIntervalMs: number;
   /** Where blocks go. */
@@ -281,12 +283,13 @@ class AllProcess {
   }
 
   #open(db: LocalTsdb): Promise<void> {
-    const { fsync, outOfOrderWindowMs, exemplarsMax } = this.#options;
+    const { fsync, outOfOrderWindowMs, exemplarsMax, memorySnapshot } = this.#options;
     const own = db.name === SELF;
     const settings = {
       fsync,
       outOfOrderWindowMs: own ? 0 : outOfOrderWindowMs,
       exemplarsMax: own ? 0 : exemplarsMax,
+      memorySnapshot,
     };
     return db.open(settings, {
       ingest: this.#ingest,

@@ -26,6 +26,8 @@ export interface OpenRequest {
   readonly outOfOrderWindowMs: number;
   /** {@link DbOptions.exemplarsMax}. */
   readonly exemplarsMax: number;
+  /** {@link DbOptions.memorySnapshot}. */
+  readonly memorySnapshot: boolean;
 }
 
 /** What `ingest.write` takes. The body is one request, snappy-compressed or not. */

@@ -27,7 +27,10 @@ export interface LocalTsdbOptions {
 }
 
 /** How it stores. */
-export type TsdbSettings = Pick<OpenRequest, 'fsync' | 'outOfOrderWindowMs' | 'exemplarsMax'>;
+export type TsdbSettings = Pick<
+  OpenRequest,
+  'fsync' | 'outOfOrderWindowMs' | 'exemplarsMax' | 'memorySnapshot'
+>;
 
 /** How it is maintained. */
 export interface MaintainOptions {

@@ -13,7 +13,7 @@ import { freeChunkBuffer } from './histogram-writer.ts';
 const PAUSE_MAX = 128;
 
 /** A cut chunk that still lies in an arena. */
-interface PendingChunk {
+export interface PendingChunk {
   readonly ingest: ArenaIngest;
   readonly series: number;
   readonly meta: number;
@@ -51,6 +51,11 @@ export class CutChunks {
       this.#pending.push({ ingest, series, meta });
     }
     arena.setHeader(H.cutCount, 0);
+  }
+
+  /** Takes a chunk in that lies in an arena and was cut by nobody. */
+  add(chunk: PendingChunk): void {
+    this.#pending.push(chunk);
   }
 
   /** Takes over what another collector has pending. */

@@ -39,6 +39,7 @@ import { RequestExtras } from './request-extras.ts';
 import { clearSeriesRecord, seriesRecord } from './series-record.ts';
 import { fileOfPlace } from './series-snapshot.ts';
 import { Truncation } from './truncate.ts';
+import { firstSampleTime } from './walk-request.ts';
 
 /** Prometheus' target for a chunk. */
 const SAMPLES_PER_CHUNK = 120;
@@ -70,6 +71,15 @@ export interface LatePlan {
   readonly place: number;
   /** Segments of the out-of-order log up to this one hold nothing else. */
   readonly segment: number;
+}
+
+/** A chunk in an arena: addresses of its series and its meta, times in ms, and how many samples it has. */
+export interface RestoredChunk {
+  readonly series: number;
+  readonly meta: number;
+  readonly mint: number;
+  readonly maxt: number;
+  readonly count: number;
 }
 
 /** Series that are in the head no more. */
@@ -166,7 +176,7 @@ export class HeadWriter {
     if (logs === undefined) throw new Error('BUG: write to a head without a WAL');
     const counts = emptyStageCounts();
     counts.window = logs.wbl !== undefined && this.#outOfOrderWindowMs > 0;
-    this.#begin(logs);
+    this.#begin(logs, body);
     this.#phases?.begin();
     for (const ingest of this.arenas) this.#stage(ingest, body, counts);
     for (const arena of this.arenas) arena.addCounts(counts);
@@ -276,6 +286,22 @@ export class HeadWriter {
     this.#collected = [];
   }
 
+  /** Takes in a chunk that replay has put into an arena, with its meta. */
+  noteRestored(ingest: ArenaIngest, { series, meta, mint, maxt, count }: RestoredChunk): void {
+    const { arena } = ingest;
+    if (mint < arena.getI64(HEADER + H.mint)) arena.setI64(HEADER + H.mint, mint);
+    if (maxt > arena.getI64(HEADER + H.maxt)) arena.setI64(HEADER + H.maxt, maxt);
+    arena.setI64(HEADER + H.samplesTotal, arena.getI64(HEADER + H.samplesTotal) + count);
+    this.#chunks.add({ ingest, series, meta });
+  }
+
+  /** Logs series that are not logged yet: none of their samples is. @throws CodedError unavailable. */
+  logSeries(): void {
+    const records = this.#seriesRecords();
+    if (records.length > 0) this.#logs?.wal.log(records);
+    this.#seriesLogged();
+  }
+
   /** Takes the cut lists of all arenas; replay does so whenever one is full. */
   collectCuts(): void {
     for (const arena of this.arenas) this.#chunks.collect(arena);
@@ -312,13 +338,14 @@ export class HeadWriter {
     this.#chunks.close();
   }
 
-  #begin({ wbl }: HeadLogs): void {
-    const maxt = this.#maxt();
+  #begin({ wbl }: HeadLogs, body: Uint8Array): void {
+    const takesLate = wbl !== undefined && this.#outOfOrderWindowMs > 0;
+    let maxt = takesLate ? this.#maxt() : -Infinity;
+    // compat: as Prometheus, an empty head begins with the first sample of the request (tsdb/head.go initTime).
+    if (takesLate && maxt === -Infinity) maxt = firstSampleTime(body) ?? -Infinity;
     for (const ingest of this.arenas) {
       ingest.begin();
-      // Without a newest sample nothing is behind it.
-      if (wbl !== undefined && this.#outOfOrderWindowMs > 0 && maxt > -Infinity)
-        ingest.arena.setI64(HEADER + H.oooMin, maxt - this.#outOfOrderWindowMs);
+      if (maxt > -Infinity) ingest.arena.setI64(HEADER + H.oooMin, maxt - this.#outOfOrderWindowMs);
     }
     this.#extras.begin();
     this.late.abandon();

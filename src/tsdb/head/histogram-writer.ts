@@ -19,7 +19,7 @@ const TARGET_BYTES = 1024;
 /** Samples that a chunk gets even when they make it larger. */
 const SAMPLES_MIN = 10;
 /** In {@link S.sizeClass}: the buffer is a region of two to this power. */
-const REGION_CLASS = 0x80;
+export const REGION_CLASS = 0x80;
 /** What a chunk begins with. */
 const FIRST_BYTES = 256;
 
@@ -161,6 +161,11 @@ export class HistogramWriter {
       Atomics.store(arena.i32, (series + S.published) >>> 2, (appender.count << 16) | 1);
     });
     if (old.buffer !== 0 && old.buffer !== open.buffer) arena.freeRegion(old.buffer, old.capacity);
+  }
+
+  /** The newest histogram of a series, alone in its columns. */
+  newestOf(series: number): HistogramColumns | undefined {
+    return this.#newest.get(series);
   }
 
   /** Takes the i-th histogram as the newest of a series: what a duplicate is compared with. */

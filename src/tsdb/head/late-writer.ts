@@ -73,7 +73,7 @@ export class LateWriter {
   /**
    * Takes what was staged as out of order, makes room for it, and answers the records that the WBL must hold before it
    * is inserted; none when there is nothing. Full lists are in files then, and marked so.
-   * @throws CodedError or the file layer's error; then nothing of the request is in the head.
+   * @throws CodedError; then nothing of the request is in the head.
    */
   prepare(arenas: readonly ArenaIngest[], histograms: HistogramStager): Uint8Array[] {
     this.#groups = [];
@@ -139,10 +139,12 @@ export class LateWriter {
   /**
    * Moves every list to files, so that blocks can be made of all there is. Answers the place behind the last chunk, and
    * the markers that are to be logged.
-   * @throws the file layer's error; what was not moved stays where it is.
+   * @throws CodedError unavailable; what was not moved stays where it is.
    */
   flushAll(): { readonly place: number; readonly markers: Uint8Array | undefined } {
     this.#markers.clear();
+    // A request that was refused may have left some.
+    this.#flushed = [];
     this.#moveToFiles();
     for (const [owner, all] of this.#series) {
       for (const series of all) {
@@ -285,7 +287,7 @@ export class LateWriter {
     this.#flushed.push({ owner, series, chunks });
   }
 
-  /** The bytes must be in the file before anybody is sent to them. @throws the file layer's error; lists stay. */
+  /** The bytes must be in the file before anybody is sent to them. @throws CodedError unavailable; lists stay. */
   #finishFlush(): void {
     const flushed = this.#flushed;
     this.#flushed = [];

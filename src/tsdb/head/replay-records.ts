@@ -106,7 +106,7 @@ export class RecordReplay {
   /** Deletes what a snapshot or log says is deleted. */
   addTombstones(batch: TombstoneBatch): void {
     for (let i = 0; i < batch.length; i++) {
-      const target = this.#find(batch.refs[i] as number);
+      const target = this.find(batch.refs[i] as number);
       if (target === undefined) continue;
       const mint = batch.mint[i] as number;
       deleteInterval(target.owner.arena, target.series, mint, batch.maxt[i] as number);
@@ -116,7 +116,7 @@ export class RecordReplay {
   /** Takes exemplars in, those that the head would have taken. */
   addExemplars(batch: ExemplarBatch): void {
     for (let i = 0; i < batch.length; i++) {
-      const target = this.#find(batch.samples.refs[i] as number);
+      const target = this.find(batch.samples.refs[i] as number);
       if (target === undefined) continue;
       this.#head.exemplars.add(target.owner.arena.getI64(target.series + S.ref), {
         labels: batch.labelsAt(i).map((part) => part.slice()),
@@ -131,7 +131,8 @@ export class RecordReplay {
     this.unknownTypes.set(name, (this.unknownTypes.get(name) ?? 0) + 1);
   }
 
-  #find(ref: number): OwnedSeries | undefined {
+  /** The series of a ref; undefined, and counted, when nothing names it. */
+  find(ref: number): OwnedSeries | undefined {
     const target = this.#refs.find(ref);
     if (target === undefined) this.unknownRefs++;
     return target;
@@ -208,7 +209,7 @@ export class RecordReplay {
     decodeHistograms(record, this.#histograms, where);
     const { columns, refs, st } = this.#histograms;
     for (let i = 0; i < columns.length; i++) {
-      const target = this.#find(refs[i] as number);
+      const target = this.find(refs[i] as number);
       if (target === undefined) continue;
       if (st[i] !== 0) this.startTimestamps++;
       const { owner, series } = target;
@@ -256,7 +257,7 @@ export class RecordReplay {
     batch.clear();
     decodeSamples(record, batch, where);
     for (let i = 0; i < batch.length; i++) {
-      const target = this.#find(batch.refs[i] as number);
+      const target = this.find(batch.refs[i] as number);
       if (target === undefined) continue;
       const { halves } = batch;
       const t = batch.t[i] as number;
@@ -268,7 +269,7 @@ export class RecordReplay {
     this.#histograms.clear();
     decodeHistograms(record, this.#histograms, where);
     for (let i = 0; i < this.#histograms.length; i++) {
-      const target = this.#find(this.#histograms.refs[i] as number);
+      const target = this.find(this.#histograms.refs[i] as number);
       if (target !== undefined) this.#head.late.replayHistogram(target, this.#histograms, i);
     }
   }

@@ -11,13 +11,15 @@ import { CorruptionError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import { newestCheckpoint } from '../wal/checkpoint.ts';
 import { RECORD_NAMES } from '../wal/records.ts';
-import { readSegment } from '../wal/wal-reader.ts';
+import type { SnapshotName } from '../wal/snapshot-format.ts';
+import { readSegmentFrom } from '../wal/wal-reader.ts';
 import type { OnRecord, WalDamage } from '../wal/wal-reader.ts';
 import { segmentName } from '../wal/page-format.ts';
 import { segmentIndexes } from '../wal/wal-writer.ts';
 import type { HeadWriter } from './head-writer.ts';
 import { ReplayChunks } from './replay-chunks.ts';
 import { RecordReplay } from './replay-records.ts';
+import { replaySnapshot, usableSnapshot } from './replay-snapshot.ts';
 
 /** A log of a directory. */
 export type LogName = 'wal' | 'wbl';
@@ -44,9 +46,17 @@ export interface ReplayReport {
   readonly damagedChunkFiles: readonly { readonly sequence: number; readonly soundEnd: number }[];
 }
 
-/** Reads the directory of a TSDB into an empty head. @throws CodedError when a file cannot be read at all. */
-export function replayHead(head: HeadWriter, directory: string, log: Logger): ReplayReport {
-  return new Replay(head, directory, log).run();
+/**
+ * Reads the directory of a TSDB into an empty head; with `snapshot`, a snapshot of the head in place of the log before it.
+ * @throws CodedError when a file cannot be read at all.
+ */
+export function replayHead(
+  head: HeadWriter,
+  directory: string,
+  log: Logger,
+  { snapshot = false }: { readonly snapshot?: boolean } = {},
+): ReplayReport {
+  return new Replay(head, directory, log).run(snapshot);
 }
 
 class Replay {
@@ -67,11 +77,12 @@ class Replay {
     this.#records = new RecordReplay(head, this.#chunks);
   }
 
-  run(): ReplayReport {
+  run(snapshot: boolean): ReplayReport {
     const chunks = this.#chunks;
     const records = this.#records;
     chunks.read(this.#directory, this.#log);
-    this.#readLog('wal', (record, where) => records.takeWal(record, where));
+    const from = snapshot ? this.#readSnapshot() : undefined;
+    this.#readLog('wal', (record, where) => records.takeWal(record, where), from);
     this.#readLog('wbl', (record, where) => records.takeWbl(record, where));
     records.close();
     const { unknownRefs, startTimestamps } = records;
@@ -98,24 +109,52 @@ class Replay {
     this.#contents.set(what, (this.#contents.get(what) ?? 0) + 1);
   }
 
-  #readLog(log: LogName, take: (record: Uint8Array, where: string) => void): void {
+  /** Answers where the log goes on behind the snapshot; undefined when there is none, or it is damaged. */
+  #readSnapshot(): SnapshotName | undefined {
+    const wal = join(this.#directory, 'wal');
+    const last = existsSync(wal) ? (segmentIndexes(wal).at(-1) ?? -1) : -1;
+    const snapshot = usableSnapshot(this.#directory, last);
+    if (snapshot === undefined) return undefined;
+    const { name } = snapshot;
+    try {
+      const directory = this.#directory;
+      replaySnapshot(this.#head, this.#records, { directory, name, log: this.#log });
+      return snapshot;
+    } catch (thrown) {
+      if (!(thrown instanceof CorruptionError)) throw thrown;
+      this.#log.warn('the snapshot of the head is damaged, the log is read from its beginning', {
+        err: thrown.message,
+      });
+      return undefined;
+    }
+  }
+
+  /** `from`: what is before it is known, unless a checkpoint holds what comes after it, too. */
+  #readLog(
+    log: LogName,
+    take: (record: Uint8Array, where: string) => void,
+    from?: Pick<SnapshotName, 'segment' | 'offset'>,
+  ): void {
     const directory = join(this.#directory, log);
     if (!existsSync(directory)) return;
     const checkpoint = newestCheckpoint(directory);
-    if (checkpoint !== undefined) {
+    const before = from?.segment ?? -1;
+    if (checkpoint !== undefined && checkpoint.index >= before) {
       const at = join(directory, checkpoint.name);
-      for (const index of segmentIndexes(at)) this.#readSegment(at, index, take);
+      for (const index of segmentIndexes(at)) this.#readSegment({ directory: at, index }, take);
     }
-    const segments = segmentIndexes(directory).filter((i) => i > (checkpoint?.index ?? -1));
+    const first = Math.max(before, (checkpoint?.index ?? -1) + 1);
+    const segments = segmentIndexes(directory).filter((i) => i >= first);
     for (const index of segments) {
-      this.#readSegment(directory, index, take, { log, newest: index === segments.at(-1) });
+      const offset = index === from?.segment ? from.offset : 0;
+      const newest = index === segments.at(-1);
+      this.#readSegment({ directory, index, offset }, take, { log, newest });
     }
   }
 
   /** Segments of a checkpoint, which is not repaired, come without `of`. */
   #readSegment(
-    directory: string,
-    index: number,
+    { directory, index, offset: start = 0 }: { directory: string; index: number; offset?: number },
     take: (record: Uint8Array, where: string) => void,
     of?: { readonly log: LogName; readonly newest: boolean },
   ): void {
@@ -132,7 +171,8 @@ class Replay {
         this.#log.error('a WAL record cannot be read, it was lost', { err: thrown.message });
       }
     };
-    readSegment(directory, index, onRecord, (damage) => this.#onDamage(damage, index, of));
+    const from = { directory, index, offset: start };
+    readSegmentFrom(from, onRecord, (damage) => this.#onDamage(damage, index, of));
   }
 
   #onDamage(

@@ -2,7 +2,7 @@
  * Walks over a write request once more for what the kernel passes over: native histograms, exemplars, metadata. Most
  * requests have none, so it is not hot.
  */
-import { ShortBytesError, readUvarint } from '../../lib/varint.ts';
+import { ShortBytesError, readInt64, readUvarint } from '../../lib/varint.ts';
 import type { ByteCursor } from '../../lib/varint.ts';
 
 /** A part of the request's bytes: from..end. */
@@ -64,6 +64,48 @@ function visitSeries(body: Uint8Array, message: Span, visitor: RequestVisitor): 
   if (histograms.length === 0 && exemplars.length === 0) return;
   const labels = { from: message.from, end: labelsEnd };
   visitor.series({ labels, regular, message, histograms, exemplars });
+}
+
+/**
+ * The time of the first sample of a request, float or histogram; undefined when there is none, or this is no request.
+ * Within a series floats come first, as Prometheus takes them.
+ */
+export function firstSampleTime(body: Uint8Array): number | undefined {
+  try {
+    const cursor: ByteCursor = { bytes: body, pos: 0, end: body.length };
+    while (cursor.pos < cursor.end) {
+      const { field, content } = nextField(cursor);
+      const time = field === 1 ? firstTimeOfSeries(body, content) : undefined;
+      if (time !== undefined) return time;
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof ShortBytesError)) throw thrown;
+  }
+  return undefined;
+}
+
+function firstTimeOfSeries(body: Uint8Array, { from, end }: Span): number | undefined {
+  const cursor: ByteCursor = { bytes: body, pos: from, end };
+  let histogram: number | undefined;
+  while (cursor.pos < cursor.end) {
+    const { field, content } = nextField(cursor);
+    if (field === 2) return timeOf(body, content, 2);
+    if (field === 4) histogram ??= timeOf(body, content, 15);
+  }
+  return histogram;
+}
+
+/** The int64 field of a number; 0 when it is left out. */
+function timeOf(body: Uint8Array, { from, end }: Span, number: number): number {
+  const cursor: ByteCursor = { bytes: body, pos: from, end };
+  let time = 0;
+  while (cursor.pos < cursor.end) {
+    if (readUvarint({ ...cursor }) === number * 8) {
+      readUvarint(cursor);
+      time = readInt64(cursor);
+    } else nextField(cursor);
+  }
+  return time;
 }
 
 /** Reads a field and moves behind it; field 0 stands for one that is not length-delimited. */
