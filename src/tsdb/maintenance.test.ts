@@ -6,6 +6,7 @@ import { FakeClock } from '../lib/clock.ts';
 import { systemFiles } from '../lib/file-layer.ts';
 import type { FileLayer } from '../lib/file-layer.ts';
 import { nopLogger } from '../lib/log.ts';
+import { compareUtf8 } from '../lib/utf8.ts';
 import type { Logger } from '../lib/log.ts';
 import { Matcher } from '../model/matcher.ts';
 import { MaintainedTsdb } from '../../test/support/maintained-tsdb.ts';
@@ -259,4 +260,29 @@ test('a set that was selected before the head was truncated says so, rather than
   }
   equal(error, 'CodedError: samples moved to a block during the query, ask again');
   tsdb.close();
+});
+
+test('blocks become larger ones where nobody else compacts them; sources go, reads stay as they are', async () => {
+  using directory = temporaryDirectory();
+  const options = { directory: directory.path, blockRanges: [2 * HOUR, 6 * HOUR] };
+  using tsdb = new MaintainedTsdb(options);
+  for (let hour = 0; hour <= 16; hour++)
+    await tsdb.write({ a: [hour * HOUR, hour], [`only_at_${hour}`]: [hour * HOUR + 1, hour] });
+  const before = await tsdb.read();
+  await tsdb.maintenance.run();
+  deepEqual(tsdb.ranges, [
+    [0, 6],
+    [6, 12],
+    [12, 14],
+  ]);
+  deepEqual(await tsdb.read(), before);
+  deepEqual(
+    tsdb.catalog.blocks.map(({ meta }) => meta.compaction.level),
+    [2, 2, 1],
+  );
+  const names = readdirSync(directory.path).filter((name) => name.length === 26);
+  deepEqual(
+    names.toSorted(compareUtf8),
+    tsdb.catalog.blocks.map(({ meta }) => meta.ulid).toSorted(compareUtf8),
+  );
 });

@@ -15,6 +15,7 @@ import { newUlid } from '../model/ulid.ts';
 import type { BlockListing, ListedBlock } from './block/list-blocks.ts';
 import type { BlockCatalog } from './block-catalog.ts';
 import type { CutRange } from './compact/cut-block.ts';
+import { planCompaction } from './compact/plan.ts';
 import type { PlannedCut } from './db.ts';
 import { CHUNK_RANGE_MS as BLOCK_RANGE_MS } from './head/head-writer.ts';
 import type { LatePlan } from './head/head-writer.ts';
@@ -43,6 +44,8 @@ export interface MaintenanceWork {
   cutLate(range: CutRange, part: LatePart, ulid: string): Promise<ListedBlock | undefined>;
   /** {@link Db.truncateLate}. */
   truncateLate(plan: LatePlan): Promise<void>;
+  /** {@link compactBlocks}: one block of several; undefined when no samples are left of them. */
+  compact(blocks: readonly ListedBlock[], ulid: string): Promise<ListedBlock | undefined>;
   /** {@link Db.collectSeries}. */
   collectSeries(maxt: number): Promise<number>;
   /** {@link Db.freeCollected}. */
@@ -72,6 +75,8 @@ export interface MaintenanceOptions {
   readonly catalog: BlockCatalog;
   readonly work: MaintenanceWork;
   readonly retention: RetentionPolicy;
+  /** Lengths of block ranges (ms) that blocks are compacted to; none: they stay as they are, for a compactor's bucket. */
+  readonly blockRanges?: readonly number[];
   readonly metrics: MaintenanceMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -94,6 +99,7 @@ export class TsdbMaintenance {
     const { metrics } = this.#options;
     await this.#attempt('reload blocks', () => this.#reload(), metrics.reloadsFailed);
     await this.#attempt('cut block', () => this.#cutAll(), metrics.compactionsFailed);
+    await this.#attempt('compact blocks', () => this.#compactAll(), metrics.compactionsFailed);
     await this.#attempt('apply retention', () => this.#retain(), metrics.retentionsFailed);
     metrics.show(this.#options.catalog);
   }
@@ -187,6 +193,34 @@ export class TsdbMaintenance {
       bytes: block.bytes,
       duration: `${seconds.toFixed(3)}s`,
     });
+  }
+
+  async #compactAll(): Promise<void> {
+    const { catalog, work, metrics, clock, log, blockRanges: ranges = [] } = this.#options;
+    if (ranges.length === 0) return;
+    for (;;) {
+      const byUlid = [...catalog.blocks].sort((a, b) => compareUtf8(a.meta.ulid, b.meta.ulid));
+      const planned = planCompaction(byUlid, { ranges });
+      if (planned.length === 0) return;
+      const begun = clock.monotonic();
+      metrics.compactionsTriggered.inc();
+      const block = await work.compact(planned, newUlid(clock.now()));
+      catalog.replace(
+        block,
+        planned.map(({ meta }) => meta.ulid),
+      );
+      await work.drain();
+      catalog.retired();
+      for (const source of planned) await work.remove(source);
+      const seconds = (clock.monotonic() - begun) / 1000;
+      metrics.compactions.inc();
+      metrics.compactionSeconds.observe(seconds);
+      log.info('blocks compacted', {
+        ...(block && describe(block.meta)),
+        sources: planned.map(({ meta }) => meta.ulid).join(' '),
+        duration: `${seconds.toFixed(3)}s`,
+      });
+    }
   }
 
   /** Series that got no samples since the block's end leave memory. */

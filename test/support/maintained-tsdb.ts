@@ -13,6 +13,7 @@ import { BlockCatalog, FileNumbers } from '../../src/tsdb/block-catalog.ts';
 import { listBlocks } from '../../src/tsdb/block/list-blocks.ts';
 import { createTable } from '../../src/tsdb/block-table.ts';
 import { PageCache } from '../../src/tsdb/chunks/page-cache.ts';
+import { compactBlocks } from '../../src/tsdb/compact/compact-blocks.ts';
 import { cutBlock } from '../../src/tsdb/compact/cut-block.ts';
 import { Db } from '../../src/tsdb/db.ts';
 import { createArenaMemory } from '../../src/tsdb/head/arena.ts';
@@ -40,6 +41,7 @@ export interface MaintainedOptions {
   readonly memorySnapshot?: boolean;
   /** `segment` by default. */
   readonly fsync?: FsyncPolicy;
+  readonly blockRanges?: readonly number[];
   /** Stands around the work, to fail a step of it. */
   readonly wrap?: (work: MaintenanceWork) => MaintenanceWork;
 }
@@ -78,6 +80,11 @@ export class MaintainedTsdb implements Disposable {
       planLateCut: async () => this.db.planLateCut(),
       cutLate: async (range, part, ulid) => cutBlock(head, range, { directory, ulid, files, part }),
       truncateLate: async (plan) => this.db.truncateLate(plan),
+      compact: async (sources, ulid) =>
+        compactBlocks(
+          sources.map((block) => block.directory),
+          { directory, ulid, files },
+        ),
       collectSeries: (maxt) => this.db.collectSeries(maxt),
       freeCollected: async () => this.db.freeCollected(),
       checkpoint: async (mint, segment) => {
@@ -103,6 +110,7 @@ export class MaintainedTsdb implements Disposable {
       catalog: this.catalog,
       work: this.work,
       retention: { timeMs: 0, bytes: 0, isSafe: async () => true, ...options.retention },
+      blockRanges: options.blockRanges ?? [],
       metrics: new MaintenanceFamilies(this.metrics).of('t'),
       clock,
       log,

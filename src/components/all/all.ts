@@ -27,6 +27,7 @@ import { runGroup } from '../../ops/run-group.ts';
 import type { Actor, RunOutcome } from '../../ops/run-group.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { FileNumbers } from '../../tsdb/block-catalog.ts';
+import { blockRanges } from '../../tsdb/compact/plan.ts';
 import type { RetentionPolicy } from '../../tsdb/maintenance.ts';
 import { MaintenanceFamilies } from '../../tsdb/maintenance-metrics.ts';
 import type { FsyncPolicy } from '../../tsdb/wal/group-commit.ts';
@@ -49,6 +50,9 @@ const SELF_HEAD_BYTES_MAX = 256 * 1024 * 1024;
 /** limit: write requests and their bytes between first byte and answer. */
 const WRITES_IN_FLIGHT_MAX = 1024;
 const WRITE_BYTES_IN_FLIGHT_MAX = 256 * 1024 * 1024;
+
+/** Blocks of own metrics grow to 18 h. */
+const OWN_BLOCK_RANGES = blockRanges({ minMs: 7_200_000, maxMs: 64_800_000 });
 
 const TENANT = 'default-tenant';
 const SELF = 'thanos-self';
@@ -296,6 +300,8 @@ class AllProcess {
       blocks: this.#blocks,
       drain: () => this.#queries.drain(),
       retention: (adopted) => this.#retention(db, adopted),
+      // Blocks that are shipped are compacted in the bucket; two compactors must not work on the same samples.
+      blockRanges: own ? OWN_BLOCK_RANGES : [],
       metrics: this.#maintenanceMetrics.of(db.name),
       clock: systemClock,
     });

@@ -25,6 +25,7 @@ import { deleteFromBlock } from '../../tsdb/compact/delete-from-block.ts';
 import { rewriteTombstones } from '../../tsdb/compact/rewrite-tombstones.ts';
 import type { Rewritten } from '../../tsdb/compact/rewrite-tombstones.ts';
 import type { TimeRange } from '../../storage/storage.ts';
+import { compactBlocks } from '../../tsdb/compact/compact-blocks.ts';
 import { cutBlock } from '../../tsdb/compact/cut-block.ts';
 import type { CutRange } from '../../tsdb/compact/cut-block.ts';
 import type { HeadPart } from '../../tsdb/head/head-range.ts';
@@ -50,6 +51,13 @@ export interface CheckpointRequest {
   readonly segment: number;
   /** What the checkpoint may leave out. */
   readonly dead: DeadRefs;
+}
+
+/** What `blocks.compact` takes: directories of blocks, and the data directory and name for the block in their place. */
+export interface CompactRequest {
+  readonly sources: readonly string[];
+  readonly directory: string;
+  readonly ulid: string;
 }
 
 /** What `blocks.delete` takes: directories of blocks, and what is to be deleted of each. */
@@ -81,6 +89,7 @@ export interface SnapshotRequest {
 export interface BlockAnswers {
   readonly 'blocks.list': BlockListing;
   readonly 'blocks.cut': ListedBlock | undefined;
+  readonly 'blocks.compact': ListedBlock | undefined;
   readonly 'blocks.checkpoint': CheckpointReport | undefined;
   readonly 'blocks.remove': null;
   readonly 'blocks.headBytes': number;
@@ -98,6 +107,10 @@ export function blockTasks(log: Logger, files: FileLayer = systemFiles): Record<
       const { directory, head, range, ulid, part = 'inOrder' } = request;
       return cutBlock(head, range, { directory, ulid, files, signal, part });
     },
+    'blocks.compact': (
+      { sources, directory, ulid }: CompactRequest,
+      { signal }: TaskContext,
+    ): ListedBlock | undefined => compactBlocks(sources, { directory, ulid, files, signal }),
     'blocks.checkpoint': (request: CheckpointRequest): CheckpointReport | undefined => {
       const directory = join(request.directory, 'wal');
       const { mint, segment, dead } = request;

@@ -39,6 +39,8 @@ export interface MaintainOptions {
   readonly drain: () => Promise<void>;
   /** What retention may remove; asked for when it is known whether the directory is adopted. */
   readonly retention: (adopted: boolean) => RetentionPolicy;
+  /** {@link MaintenanceOptions.blockRanges}. */
+  readonly blockRanges: readonly number[];
   readonly metrics: MaintenanceMetrics;
   readonly clock: Clock;
 }
@@ -91,7 +93,7 @@ export class LocalTsdb {
   /** Replays the log, lists the blocks and says what there is. @throws CodedError as Db.open. */
   async open(settings: TsdbSettings, options: MaintainOptions): Promise<void> {
     const { name, directory } = this;
-    const { ingest, blocks, drain, retention, metrics, clock } = options;
+    const { ingest, blocks, drain, retention, blockRanges, metrics, clock } = options;
     const { head } = this.handle;
     const begun = clock.monotonic();
     const { memories } = head;
@@ -109,6 +111,7 @@ export class LocalTsdb {
       catalog: this.catalog,
       work: maintenanceWork({ name, directory, head, ingest, blocks, drain }),
       retention: retention(report.adopted),
+      blockRanges: this.#readOnly ? [] : blockRanges,
       metrics,
       clock,
       log: this.#log,

@@ -5,7 +5,7 @@ import type { ComputePool } from '../../ops/compute-pool.ts';
 import type { ListedBlock } from '../../tsdb/block/list-blocks.ts';
 import type { HeadHandle } from '../../tsdb/head/chunk-source.ts';
 import type { MaintenanceWork } from '../../tsdb/maintenance.ts';
-import type { BlockAnswers, CheckpointRequest, CutRequest } from './block-tasks.ts';
+import type { BlockAnswers, CheckpointRequest, CompactRequest, CutRequest } from './block-tasks.ts';
 import type { IngestClient } from './ingest-client.ts';
 
 /** The name of the dedicated worker. Not beside its tasks, whose modules the main thread does not need. */
@@ -75,6 +75,14 @@ export function maintenanceWork(options: WorkOptions): MaintenanceWork {
       return blocks.run('blocks.cut', request);
     },
     truncateLate: (plan) => ingest.truncateLate(name, plan),
+    compact: (sources, ulid) => {
+      const request: CompactRequest = {
+        sources: sources.map((block) => block.directory),
+        directory,
+        ulid,
+      };
+      return blocks.run('blocks.compact', request);
+    },
     collectSeries: (maxt) => ingest.collectSeries(name, maxt),
     freeCollected: () => ingest.freeCollected(name),
     checkpoint: async (mint, segment) => {

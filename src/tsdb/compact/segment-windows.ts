@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { readU32 } from '../../lib/big-endian.ts';
 import { crc32c } from '../../lib/crc32c.ts';
 import { CorruptionError } from '../../lib/errors.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import { ShortBytesError, readUvarint } from '../../lib/varint.ts';
-import { onDisk } from '../block/durable-file.ts';
 import {
   CHUNK_CRC_BYTES,
   ENCODING_BYTES,
