@@ -37,13 +37,15 @@ export function readUvarint(cursor: ByteCursor): number {
   throw new ShortBytesError();
 }
 
-/** Reads a zigzag varint. */
-export function readVarint(cursor: ByteCursor): number {
+/** The halves of the varint that was read last: a double loses the parity of a value above 2^53, which zigzag needs. */
+const halves = { lo: 0, hi: 0 };
+
+/** Reads a varint of up to 64 bits to {@link halves}. */
+function readHalves(cursor: ByteCursor): void {
   const { bytes, end } = cursor;
   let pos = cursor.pos;
   let lo = 0;
   let hi = 0;
-  // Zigzag needs the exact parity of the whole value, which a double loses above 2^53: two halves keep it.
   for (let shift = 0; shift < 70; shift += 7) {
     if (pos >= end) throw new ShortBytesError();
     const b = bytes[pos++] as number;
@@ -55,36 +57,26 @@ export function readVarint(cursor: ByteCursor): number {
     } else hi |= x << (shift - 32);
     if (b < 0x80) {
       cursor.pos = pos;
-      const negative = (lo & 1) === 1;
-      const magnitudeLo = ((lo >>> 1) | (hi << 31)) >>> 0;
-      const magnitude = (hi >>> 1) * 4294967296 + magnitudeLo;
-      return negative ? -magnitude - 1 : magnitude;
+      halves.lo = lo;
+      halves.hi = hi;
+      return;
     }
   }
   throw new ShortBytesError();
 }
 
+/** Reads a zigzag varint. */
+export function readVarint(cursor: ByteCursor): number {
+  readHalves(cursor);
+  const { lo, hi } = halves;
+  const magnitude = (hi >>> 1) * 4294967296 + (((lo >>> 1) | (hi << 31)) >>> 0);
+  return (lo & 1) === 1 ? -magnitude - 1 : magnitude;
+}
+
 /** Reads an int64 as protobuf writes it: two's complement, so that negative ones take ten bytes. Exact to 2^53. */
 export function readInt64(cursor: ByteCursor): number {
-  const { bytes, end } = cursor;
-  let pos = cursor.pos;
-  let lo = 0;
-  let hi = 0;
-  for (let shift = 0; shift < 70; shift += 7) {
-    if (pos >= end) throw new ShortBytesError();
-    const b = bytes[pos++] as number;
-    const x = b & 0x7f;
-    if (shift < 28) lo |= x << shift;
-    else if (shift === 28) {
-      lo |= x << 28;
-      hi |= x >>> 4;
-    } else hi |= x << (shift - 32);
-    if (b < 0x80) {
-      cursor.pos = pos;
-      return hi * 4294967296 + (lo >>> 0);
-    }
-  }
-  throw new ShortBytesError();
+  readHalves(cursor);
+  return halves.hi * 4294967296 + (halves.lo >>> 0);
 }
 
 /** Writes an unsigned varint at `pos` and returns the position after it. The value is an integer below 2^53. */

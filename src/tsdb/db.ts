@@ -298,8 +298,12 @@ export class Db {
     this.#head.truncateLate(place);
     const { directory, files } = this.#options;
     const wbl = join(directory, 'wbl');
-    for (const index of segmentIndexes(wbl))
-      if (index <= segment) files.remove(join(wbl, segmentName(index)));
+    for (const index of segmentIndexes(wbl)) {
+      if (index > segment) break;
+      files.remove(join(wbl, segmentName(index)));
+      // In this order on the disk, too: a Prometheus does not start over a gap in the log.
+      files.fsyncDirectory(wbl);
+    }
   }
 
   /**

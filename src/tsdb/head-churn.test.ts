@@ -28,7 +28,11 @@ function wave(n: number, t: number): TestSeries[] {
 
 function steady(t: number): TestSeries[] {
   return Array.from({ length: 50 }, (_, i): TestSeries => ({
-    labels: [['__name__', 'steady'], ['job', 'j'], ['i', String(i)]],
+    labels: [
+      ['__name__', 'steady'],
+      ['job', 'j'],
+      ['i', String(i)],
+    ],
     samples: [[t + i, t / 1000 + i]],
   }));
 }

@@ -112,7 +112,7 @@ test('SIGTERM under load: exit 0 soon, and nothing that was acknowledged is lost
     const all = await startAll({ dataDir: directory.path });
     t.after(() => all.process.stop('SIGKILL'));
     const before = load.acknowledged;
-    const running = load.run(all.write, true);
+    const running = load.run(all, true);
     while (load.acknowledged < before + 50) await sleep(5);
     assert.equal(await stopSoon(all), 0, all.process.output);
     load.stop();

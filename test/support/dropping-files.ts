@@ -6,10 +6,10 @@
  *   open(create)    ──► unlinked (memory) ──fsyncDirectory──► the file exists, with what was fsynced so far
  *   remove, rename  ──► noted (memory)    ──fsyncDirectory──► done, in the order of the calls
  *
- * Only below a directory called `wal`. The layer passes chunks_head/ through: query workers read those files by path
- * right after they are written, which no memory of the ingest worker can serve, and nothing that was acknowledged
- * depends on them. It is the harder case for replay, too: chunks survive whose series and samples the log has lost.
- * Directories are made at once and durably, and the lock file does not go through the layer. What was renamed is found
+ * Only below directories called `wal` or `wbl`. The layer passes chunks_head/ through: query workers read those files by
+ * path right after they are written, which no memory of the ingest worker can serve. It notes how much of them was
+ * fsynced, and the next start may cut them back (synced-sizes.ts). Nothing that was acknowledged depends on them; what
+ * survives is the harder case for replay, too: chunks whose series and samples the log has lost. Directories are made at once and durably, and the lock file does not go through the layer. What was renamed is found
  * under its new name once the directory is synced.
  *
  * A system may also write pages back before anybody asks. `writeBack` is the probability that a write reaches the
@@ -21,6 +21,7 @@ import { dirname, sep } from 'node:path';
 import { systemFiles } from '../../src/lib/file-layer.ts';
 import type { FileLayer } from '../../src/lib/file-layer.ts';
 import type { Random } from '../../src/lib/prng.ts';
+import { isHeadChunks, noteSynced } from './synced-sizes.ts';
 
 /** One change of a file's content. */
 type Change =
@@ -42,7 +43,7 @@ interface EntryChange {
   readonly run: () => void;
 }
 
-/** Keeps un-fsynced changes below `wal` directories in memory; other files are the system's. */
+/** Keeps un-fsynced changes of logs in memory; other files are the system's. */
 export class DroppingFiles implements FileLayer {
   readonly #random: Random;
   readonly #writeBack: number;
@@ -53,6 +54,8 @@ export class DroppingFiles implements FileLayer {
   /** What was removed and is on the disk still. */
   readonly #removed = new Set<string>();
   #nextFd = 1 << 24;
+  /** Open files of chunks_head/, by the system's descriptors. */
+  readonly #chunkFiles = new Map<number, string>();
 
   constructor(random: Random, writeBack: number) {
     this.#random = random;
@@ -60,7 +63,7 @@ export class DroppingFiles implements FileLayer {
   }
 
   open(path: string, create: boolean): number {
-    if (!isBelowWal(path)) return systemFiles.open(path, create);
+    if (!isBelowLog(path)) return this.#openSystem(path, create);
     let file = this.#byPath.get(path);
     if (create) {
       // The system knows whether there is a file of that name; it is made when the directory is synced.
@@ -91,7 +94,7 @@ export class DroppingFiles implements FileLayer {
 
   fsync(fd: number): void {
     const file = this.#open.get(fd);
-    if (file === undefined) return systemFiles.fsync(fd);
+    if (file === undefined) return this.#fsyncSystem(fd);
     const changes = file.pending;
     file.pending = [];
     if (file.unlinked === undefined) applyTo(file.path, changes, false);
@@ -118,7 +121,9 @@ export class DroppingFiles implements FileLayer {
 
   close(fd: number): void {
     // What is pending stays pending, as in a page cache: closing makes nothing durable.
-    if (!this.#open.delete(fd)) systemFiles.close(fd);
+    if (this.#open.delete(fd)) return;
+    this.#chunkFiles.delete(fd);
+    systemFiles.close(fd);
   }
 
   makeDirectory(path: string): void {
@@ -126,7 +131,7 @@ export class DroppingFiles implements FileLayer {
   }
 
   rename(from: string, to: string): void {
-    if (!isBelowWal(from)) return systemFiles.rename(from, to);
+    if (!isBelowLog(from)) return systemFiles.rename(from, to);
     if (!this.#byPath.has(from) && !this.#exists(from)) throw systemError('ENOENT', from);
     const run = (): void => {
       systemFiles.rename(from, to);
@@ -142,7 +147,7 @@ export class DroppingFiles implements FileLayer {
   }
 
   remove(path: string): void {
-    if (!isBelowWal(path)) return systemFiles.remove(path);
+    if (!isBelowLog(path)) return systemFiles.remove(path);
     for (const file of this.#filesIn(path)) {
       this.#byPath.delete(file.path);
       // The descriptor stays good, as that of a removed file does; nothing of it reaches the disk.
@@ -159,6 +164,18 @@ export class DroppingFiles implements FileLayer {
     this.#entryChanges.push({ directory: dirname(path), run });
   }
 
+  #openSystem(path: string, create: boolean): number {
+    const fd = systemFiles.open(path, create);
+    if (isHeadChunks(path)) this.#chunkFiles.set(fd, path);
+    return fd;
+  }
+
+  #fsyncSystem(fd: number): void {
+    systemFiles.fsync(fd);
+    const path = this.#chunkFiles.get(fd);
+    if (path !== undefined) noteSynced(path, systemFiles.size(fd));
+  }
+
   #exists(path: string): boolean {
     return !this.#removed.has(path) && existsSync(path);
   }
@@ -171,8 +188,9 @@ export class DroppingFiles implements FileLayer {
   }
 }
 
-function isBelowWal(path: string): boolean {
-  return path.split(sep).includes('wal');
+function isBelowLog(path: string): boolean {
+  const parts = path.split(sep);
+  return parts.includes('wal') || parts.includes('wbl');
 }
 
 /** Makes a file that its directory did not name, with what was fsynced of it; one that is gone stays so. */

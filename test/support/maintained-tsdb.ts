@@ -39,6 +39,8 @@ export interface MaintainedOptions {
   readonly outOfOrderWindowMs?: number;
   readonly exemplarsMax?: number;
   readonly memorySnapshot?: boolean;
+  /** Bytes of the head's memory: 64 MiB by default. */
+  readonly arenaBytes?: number;
   /** `segment` by default. */
   readonly fsync?: FsyncPolicy;
   readonly blockRanges?: readonly number[];
@@ -58,7 +60,7 @@ export class MaintainedTsdb implements Disposable {
 
   constructor(options: MaintainedOptions) {
     const { directory, files = systemFiles, log = nopLogger, clock = new FakeClock(0) } = options;
-    const memories = [createArenaMemory(64 << 20)];
+    const memories = [createArenaMemory(options.arenaBytes ?? 64 << 20)];
     this.memories = memories;
     const { outOfOrderWindowMs = 0, exemplarsMax = 0, fsync = 'segment' } = options;
     const { memorySnapshot = false } = options;

@@ -13,16 +13,18 @@ export interface WriteAnswer {
 /** Sends write requests over one connection of its own, one at a time. */
 export class RemoteWriteSender {
   readonly #client: Client;
+  readonly #path: string;
 
-  /** Connects at the first request to an address as in `http://127.0.0.1:19291`. */
-  constructor(address: string) {
+  /** Connects at the first request to an address as in `http://127.0.0.1:19291`; a Prometheus has `/api/v1/write` only. */
+  constructor(address: string, path = '/api/v1/receive') {
     this.#client = new Client(address, { pipelining: 1 });
+    this.#path = path;
   }
 
   /** Sends a request. @throws Error when the connection breaks before the answer. */
   async send(series: readonly TestSeries[]): Promise<WriteAnswer> {
     const { statusCode, body } = await this.#client.request({
-      path: '/api/v1/receive',
+      path: this.#path,
       method: 'POST',
       headers: {
         'content-type': 'application/x-protobuf',

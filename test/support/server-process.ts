@@ -130,3 +130,14 @@ export async function startAll(options: StartAllOptions): Promise<ThanosAll> {
   await server.ready(`http://127.0.0.1:${http}/-/ready`);
   return { process: server, api: `http://127.0.0.1:${http}`, write: `http://127.0.0.1:${write}` };
 }
+
+/**
+ * Makes every later start from the source a second faster: what one process has compiled is kept in a directory, which
+ * children of this process find by their environment. For tests that start very often.
+ */
+export async function keepCompiled(directory: string): Promise<void> {
+  process.env['NODE_COMPILE_CACHE'] = join(directory, 'compiled');
+  const all = await startAll({ dataDir: join(directory, 'data') });
+  // Node writes it when a process ends by itself.
+  await all.process.stop();
+}

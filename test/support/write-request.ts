@@ -14,6 +14,7 @@ export interface TestHistogram {
   readonly t: number;
   readonly isFloat: boolean;
   readonly schema: number;
+  /** NaN stands for the stale marker. */
   readonly sum: number;
   readonly zeroCount: number;
   /** Offset and length of each span, in turn. */
@@ -80,6 +81,9 @@ function exemplar({ labels, t, value }: TestExemplar): Buffer {
   ]);
 }
 
+/** Field 3 with the bits of a stale marker. */
+const STALE_SUM = Buffer.from('19020000000000f07f', 'hex');
+
 /** Field numbers of prometheus.Histogram. */
 function histogram(one: TestHistogram): Buffer {
   const { isFloat, buckets, spans, customValues = [] } = one;
@@ -92,7 +96,7 @@ function histogram(one: TestHistogram): Buffer {
   const deltas = buckets.map((bucket, i) => varint(BigInt(zigzag(bucket - (buckets[i - 1] ?? 0)))));
   return Buffer.concat([
     isFloat ? double(2, count) : integer(1, count),
-    double(3, one.sum),
+    Number.isNaN(one.sum) ? STALE_SUM : double(3, one.sum),
     integer(4, zigzag(one.schema)),
     double(5, one.schema === -53 ? 0 : 0.001),
     isFloat ? double(7, one.zeroCount) : integer(6, one.zeroCount),

@@ -2,13 +2,13 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { CorruptionError } from '../../lib/errors.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import type { PageCache, PagedFile } from '../chunks/page-cache.ts';
 import { PagedSource } from '../chunks/paged-source.ts';
 import { SEGMENTS_DIRECTORY, chunkSegmentName } from '../chunks/segment-format.ts';
 import type { SegmentFiles } from '../chunks/segment-reader.ts';
 import { INDEX_FILE } from '../index/index-format.ts';
 import type { BlockHandle } from './block-handle.ts';
-import { onDisk } from './durable-file.ts';
 
 /** Descriptors of a block's files by their page cache numbers. */
 export class BlockFiles implements SegmentFiles {

@@ -8,12 +8,13 @@
  */
 import { join } from 'node:path';
 import type { FileLayer } from '../../lib/file-layer.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import type { Labels } from '../../model/labels.ts';
 import { SEGMENTS_DIRECTORY } from '../chunks/segment-format.ts';
 import { SegmentWriter } from '../chunks/segment-writer.ts';
 import { INDEX_FILE } from '../index/index-format.ts';
 import { IndexWriter } from '../index/index-writer.ts';
-import { onDisk, removeQuietly } from './durable-file.ts';
+import { removeQuietly } from './durable-file.ts';
 import { META_VERSION, writeBlockMeta } from './meta.ts';
 import type { BlockCompaction, BlockMeta, BlockStats } from './meta.ts';
 import { NO_TOMBSTONES, writeTombstones } from './tombstones.ts';

@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readU32 } from '../../lib/big-endian.ts';
 import { CorruptionError } from '../../lib/errors.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import {
   CHUNK_CRC_BYTES,
   ENCODING_BYTES,
@@ -20,7 +21,6 @@ import { NamedSource } from '../index/byte-source.ts';
 import { FileSource } from '../index/file-source.ts';
 import { INDEX_FILE } from '../index/index-format.ts';
 import { lastChunkRef } from '../index/last-chunk.ts';
-import { onDisk } from './durable-file.ts';
 import { readTombstones } from './tombstones.ts';
 
 /** perf: nothing of what is looked at is longer. */

@@ -1,20 +1,10 @@
-/** Small files of a block, written whole or not at all, and the sentence for a disk that refuses. */
+/** Small files of a block, written whole or not at all. */
 import { join } from 'node:path';
-import { CodedError, errorText } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 
 /** limit: the suffix of a file that is being written; Prometheus and Thanos use the same. */
 const TEMPORARY_SUFFIX = '.tmp';
-
-/** Runs an operation on files; `doing` is the beginning of the sentence. @throws CodedError unavailable. */
-export function onDisk<T>(doing: string, work: () => T): T {
-  try {
-    return work();
-  } catch (thrown) {
-    if (thrown instanceof CodedError) throw thrown;
-    throw new CodedError('unavailable', `${doing}: ${errorText(thrown)}`, { cause: thrown });
-  }
-}
 
 /**
  * Puts a file into a directory in place of one of that name, durable when it returns.

@@ -5,10 +5,10 @@
 import { readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { errorText } from '../../lib/errors.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import { isUlid } from '../../model/ulid.ts';
 import { CREATION_SUFFIX } from './block-writer.ts';
 import { checkBlockFiles } from './check-block-files.ts';
-import { onDisk } from './durable-file.ts';
 import { readBlockMeta } from './meta.ts';
 import type { BlockMeta } from './meta.ts';
 

@@ -8,6 +8,7 @@ import { readU32 } from '../../lib/big-endian.ts';
 import { crc32c } from '../../lib/crc32c.ts';
 import { CorruptionError } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import {
   ShortBytesError,
   readUvarint,
@@ -16,7 +17,7 @@ import {
   writeVarint,
 } from '../../lib/varint.ts';
 import type { ByteCursor } from '../../lib/varint.ts';
-import { onDisk, writeFileDurably } from './durable-file.ts';
+import { writeFileDurably } from './durable-file.ts';
 
 /** The file's name in the directory of the block. */
 export const TOMBSTONES_FILE = 'tombstones';

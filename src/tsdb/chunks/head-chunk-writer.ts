@@ -2,10 +2,11 @@
  * Writes cut chunks to chunks_head/ (docs/format/head-chunks.md). The files are a cache of the WAL: losing their end
  * costs replay time, not samples, so they are not fsynced before their file is full.
  */
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import type { FileLayer } from '../../lib/file-layer.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import { sizeUvarint, writeUvarint } from '../../lib/varint.ts';
 import {
   ENTRY_CRC_BYTES,
@@ -56,11 +57,14 @@ export class HeadChunkWriter {
     this.#directory = directory;
     this.#files = files;
     this.#fileBytes = fileBytes;
-    mkdirSync(directory, { recursive: true });
+    onDisk(`create ${directory}`, () => files.makeDirectory(directory));
     this.#sequence = Math.max(0, ...headChunkSequences(directory));
   }
 
-  /** Adds a chunk to the batch and answers where its data will lie once {@link flush} has succeeded. */
+  /**
+   * Adds a chunk to the batch and answers where its data will lie once {@link flush} has succeeded.
+   * @throws CodedError unavailable when it needs a new file and there can be none.
+   */
   add({ ref, mint, maxt, encoding, data }: HeadChunk): ChunkPlace {
     const head = ENTRY_HEADER_BYTES + sizeUvarint(data.length);
     const size = head + data.length + ENTRY_CRC_BYTES;
@@ -102,7 +106,7 @@ export class HeadChunkWriter {
   /**
    * Deletes the oldest files whose chunks all end before a time, and sees to it that the next chunk begins a new file.
    * Only from the front: a reader of the directory takes a gap in the sequence for damage. Answers how many went.
-   * @throws the file layer's error.
+   * @throws CodedError unavailable.
    */
   truncate(mint: number): number {
     this.close();
@@ -112,7 +116,8 @@ export class HeadChunkWriter {
       // The newest stays: its number must not be given out again, because readers may have its pages.
       if (maxt === undefined || maxt >= mint || sequence >= this.#sequence) break;
       if (this.#late.has(sequence)) break;
-      this.#files.remove(join(this.#directory, headChunkFileName(sequence)));
+      const path = this.#path(sequence);
+      onDisk(`remove ${path}`, () => this.#files.remove(path));
       this.#maxts.delete(sequence);
       deleted++;
     }
@@ -121,14 +126,15 @@ export class HeadChunkWriter {
 
   /**
    * Writes the batch.
-   * @throws the file layer's error; the batch is then forgotten, and the file abandoned with its last whole entry.
+   * @throws CodedError unavailable; the batch is then forgotten, and the file abandoned with its last whole entry.
    */
   flush(): void {
     if (this.#size === 0) return;
     const batch = this.#buffer.subarray(0, this.#size);
     this.#size = 0;
     try {
-      this.#files.write(this.#fd, batch, this.#offset);
+      const path = this.#path(this.#sequence);
+      onDisk(`write ${path}`, () => this.#files.write(this.#fd, batch, this.#offset));
       this.#offset += batch.length;
     } catch (thrown) {
       this.#afterFailedWrite();
@@ -136,12 +142,12 @@ export class HeadChunkWriter {
     }
   }
 
-  /** Writes what is left and closes. @throws the file layer's error; the file is closed then, too. */
+  /** Writes what is left and closes. @throws CodedError unavailable; the file is closed then, too. */
   close(): void {
     if (this.#fd < 0) return;
     try {
       this.flush();
-      this.#files.fsync(this.#fd);
+      onDisk(`fsync ${this.#path(this.#sequence)}`, () => this.#files.fsync(this.#fd));
     } finally {
       // A failed flush may have closed it.
       if (this.#fd >= 0) this.#files.close(this.#fd);
@@ -151,11 +157,15 @@ export class HeadChunkWriter {
 
   #nextFile(): void {
     this.close();
-    const path = join(this.#directory, headChunkFileName(this.#sequence + 1));
-    const fd = this.#files.open(path, true);
+    const path = this.#path(this.#sequence + 1);
+    const fd = onDisk(`create ${path}`, () => this.#files.open(path, true));
     this.#sequence++;
     this.#fd = fd;
     this.#offset = 0;
+  }
+
+  #path(sequence: number): string {
+    return join(this.#directory, headChunkFileName(sequence));
   }
 
   #putHeader(): void {

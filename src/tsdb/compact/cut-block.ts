@@ -3,7 +3,6 @@
  * streams: one series' chunks are in memory at a time.
  */
 import { join } from 'node:path';
-import { ChunkMerger } from '../../chunkenc/merge-chunks.ts';
 import { CodedError } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import { BlockWriter } from '../block/block-writer.ts';
@@ -12,6 +11,7 @@ import type { ListedBlock } from '../block/list-blocks.ts';
 import type { HeadHandle } from '../head/chunk-source.ts';
 import { HeadRange } from '../head/head-range.ts';
 import type { HeadPart } from '../head/head-range.ts';
+import { LateMerger } from './merge-late.ts';
 
 /** What Prometheus marks blocks with that hold samples which came out of order: they say nothing of where the head begins. */
 export const FROM_OUT_OF_ORDER = 'from-out-of-order';
@@ -46,7 +46,7 @@ export function cutBlock(
   { directory, ulid, files, signal, part = 'inOrder' }: CutOptions,
 ): ListedBlock | undefined {
   const series = new HeadRange(head, { mint: range.mint, maxt: range.maxt - 1 }, part);
-  const merger = new ChunkMerger();
+  const merger = new LateMerger();
   let writer: BlockWriter | undefined;
   try {
     if (series.count === 0) return undefined;
@@ -56,7 +56,7 @@ export function cutBlock(
     for (let n = 0; n < series.count; n++) {
       signal?.throwIfAborted();
       const found = series.chunks(n);
-      const chunks = part === 'inOrder' ? found : merger.merge(found, 'out-of-order head chunks');
+      const chunks = part === 'inOrder' ? found : merger.merge(found);
       if (chunks.length === 0) continue;
       chunkCount += chunks.length;
       writer.series(series.labels(n), chunks);

@@ -27,22 +27,11 @@ import { HeadChunkFiles } from './chunk-source.ts';
 import type { HeadHandle } from './chunk-source.ts';
 import { HeadOrder } from './head-order.ts';
 import { PostingsReader } from './postings-reader.ts';
-import { CHUNK_WORDS, SeriesSnapshot, inOrderWindow, mayHold, placeOf } from './series-snapshot.ts';
-import type { HeadWindow } from './series-snapshot.ts';
+import { SeriesSnapshot, inOrderWindow, mayHold, placeOf } from './series-snapshot.ts';
+import type { HeadWindow, SnapshotPlace } from './series-snapshot.ts';
 
 /** What a block is made of: what came in order, or late samples in chunks with places (placeOf) from..to (exclusive). */
 export type HeadPart = 'inOrder' | { readonly from: number; readonly to: number };
-
-/** A chunk of a snapshot. */
-interface FoundChunk {
-  /** 0: the bytes were in the arena. */
-  readonly file: number;
-  readonly offset: number;
-  readonly length: number;
-  readonly count: number;
-  readonly encoding: number;
-  readonly isLate: boolean;
-}
 
 /** The series of a head that have chunks in a range, by number in label order. */
 export class HeadRange {
@@ -97,7 +86,7 @@ export class HeadRange {
     snapshot.take(this.#order.view(n), this.#order.address(n), this.#window, true);
     const out: EncodedChunk[] = [];
     for (let k = 0; k < snapshot.chunkCount; k++) {
-      const found = this.#found(k);
+      const found = snapshot.chunkAt(k);
       if (!this.#isWanted(found)) continue;
       const chunk = this.#read(found);
       // compat: as in Prometheus, deleting leaves alone what came out of order and is in no block yet.
@@ -113,30 +102,17 @@ export class HeadRange {
     this.#files.close();
   }
 
-  #found(k: number): FoundChunk {
-    const { chunks } = this.#snapshot;
-    const at = k * CHUNK_WORDS;
-    return {
-      file: chunks[at] as number,
-      offset: chunks[at + 1] as number,
-      length: chunks[at + 2] as number,
-      count: chunks[at + 3] as number,
-      encoding: chunks[at + 4] as number,
-      isLate: chunks[at + 5] === 1,
-    };
-  }
-
   /** What is late and in no file yet came after the block was planned. */
-  #isWanted({ file, offset, isLate }: FoundChunk): boolean {
+  #isWanted({ file, offset, isLate }: SnapshotPlace): boolean {
     if (this.#part === 'inOrder') return !isLate;
     return isLate && file !== 0 && placeOf(file, offset) < this.#part.to;
   }
 
-  #where({ file }: FoundChunk): string {
+  #where({ file }: SnapshotPlace): string {
     return file === 0 ? 'head memory' : this.#files.path(file);
   }
 
-  #read(found: FoundChunk): EncodedChunk {
+  #read(found: SnapshotPlace): EncodedChunk {
     if (found.file === 0) return this.#copyOut(found);
     const { file, offset, length, count, encoding, isLate } = found;
     const head = ENTRY_HEADER_BYTES + sizeUvarint(length);
@@ -156,7 +132,7 @@ export class HeadRange {
   }
 
   /** A chunk that lay in the arena, open or cut: its times are in its samples, and its count is what was published. */
-  #copyOut({ offset, length, count, encoding }: FoundChunk): EncodedChunk {
+  #copyOut({ offset, length, count, encoding }: SnapshotPlace): EncodedChunk {
     const data = this.#snapshot.bytes.slice(offset, offset + length);
     data[0] = count >>> 8;
     data[1] = count & 0xff;

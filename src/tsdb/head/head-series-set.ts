@@ -7,9 +7,9 @@ import type { HistogramColumns } from '../../model/histogram.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { ChunkSet } from '../index/chunk-set.ts';
 import type { ArenaView } from './arena.ts';
-import type { ChunkPlace, ChunkSource } from './chunk-source.ts';
-import { CHUNK_WORDS, SeriesSnapshot } from './series-snapshot.ts';
-import type { HeadWindow } from './series-snapshot.ts';
+import type { ChunkSource } from './chunk-source.ts';
+import { SeriesSnapshot } from './series-snapshot.ts';
+import type { HeadWindow, SnapshotPlace } from './series-snapshot.ts';
 
 /**
  * A series of a select: where it is, its newest sample when the select was made, and its labels unless it came from
@@ -70,9 +70,9 @@ export class HeadSeriesSet implements ChunkSet {
     const start = scratch.length;
     let late = false;
     for (let k = 0; k < snapshot.chunkCount; k++) {
-      const encoding = snapshot.chunks[k * CHUNK_WORDS + 4] as number;
+      const { encoding, isLate } = snapshot.chunkAt(k);
       if (!isFloatEncoding(encoding)) continue;
-      if (snapshot.chunks[k * CHUNK_WORDS + 5] === 1 && !late) {
+      if (isLate && !late) {
         late = true;
         this.#endInOrder(scratch, start, lastT);
         // What other sources have put there must be in order before anything can be merged with it.
@@ -87,18 +87,17 @@ export class HeadSeriesSet implements ChunkSet {
 
   appendHistograms(i: number, scratch: XorScratch, into: HistogramColumns): void {
     const { lastT } = this.#take(i, true);
-    const { chunks, chunkCount, bytes, deleted } = this.#snapshot;
+    const { chunkCount, bytes, deleted } = this.#snapshot;
     for (let k = 0; k < chunkCount; k++) {
-      const chunk = this.#chunkAt(k);
+      const chunk = this.#snapshot.chunkAt(k);
       if (isFloatEncoding(chunk.encoding)) continue;
-      const inOrder = chunks[k * CHUNK_WORDS + 5] === 0;
       const from = into.length;
       const data =
         chunk.file === 0
           ? bytes.subarray(chunk.offset, chunk.offset + chunk.length)
           : this.#source.read(scratch, chunk);
       decodeHistogramChunk(data, 0, chunk.length, chunk.encoding, into, this.#where(chunk));
-      if (inOrder) keepWritten(into, from, lastT, deleted);
+      if (!chunk.isLate) keepWritten(into, from, lastT, deleted);
     }
   }
 
@@ -131,7 +130,7 @@ export class HeadSeriesSet implements ChunkSet {
   }
 
   #appendChunk(scratch: XorScratch, k: number, dropStale: boolean): void {
-    const chunk = this.#chunkAt(k);
+    const chunk = this.#snapshot.chunkAt(k);
     const { file, offset, length, count, encoding } = chunk;
     const sound =
       file === 0
@@ -142,19 +141,7 @@ export class HeadSeriesSet implements ChunkSet {
     throw new CorruptionError(message, this.#where(chunk), offset);
   }
 
-  #chunkAt(k: number): HeadChunkPlace {
-    const { chunks } = this.#snapshot;
-    const at = k * CHUNK_WORDS;
-    return {
-      file: chunks[at] as number,
-      offset: chunks[at + 1] as number,
-      length: chunks[at + 2] as number,
-      count: chunks[at + 3] as number,
-      encoding: chunks[at + 4] as number,
-    };
-  }
-
-  #where({ file }: HeadChunkPlace): string {
+  #where({ file }: SnapshotPlace): string {
     return file === 0 ? 'head memory' : this.#source.files.path(file);
   }
 
@@ -163,11 +150,6 @@ export class HeadSeriesSet implements ChunkSet {
     if (series === undefined) throw new RangeError(`BUG: series ${i} of ${this.#found.length}`);
     return series;
   }
-}
-
-/** A chunk of a snapshot; file 0: its bytes are the snapshot's. */
-interface HeadChunkPlace extends ChunkPlace {
-  readonly encoding: number;
 }
 
 function isFloatEncoding(encoding: number): boolean {

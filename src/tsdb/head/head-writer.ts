@@ -11,7 +11,7 @@ import type { IngestKernel } from '../../kernels/load.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { Phases } from '../../lib/phase-clock.ts';
 import { ShortBytesError } from '../../lib/varint.ts';
-import { CodedError } from '../../lib/errors.ts';
+import { CodedError, errorText } from '../../lib/errors.ts';
 import { yieldToEventLoop } from '../../lib/yield.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import type { TimeRange } from '../../storage/storage.ts';
@@ -155,6 +155,7 @@ export class HeadWriter {
     this.#chunks = new CutChunks(chunks, this.#log);
     this.#chunks.adopt(replayed);
     this.#chunks.write();
+    if (this.late.lostChunks) this.#replaceLateChunks(logs);
   }
 
   /** The next ref of a series; replay raises it above every ref that the log names. */
@@ -336,6 +337,20 @@ export class HeadWriter {
   /** Writes what waits for chunks_head/ and closes its file. The WAL belongs to the caller. */
   close(): void {
     this.#chunks.close();
+  }
+
+  /**
+   * invariant: what a marker says is in a chunk is in one by the time that a later chunk of the series is written: from
+   * then on nobody can tell that the chunk of that marker got lost (with the machine), Prometheus included.
+   */
+  #replaceLateChunks({ wbl }: HeadLogs): void {
+    try {
+      const { markers } = this.late.flushAll();
+      if (markers !== undefined) wbl?.log([markers]);
+    } catch (thrown) {
+      const err = errorText(thrown);
+      this.#log.warn('chunks of late samples that were lost could not be written anew', { err });
+    }
   }
 
   #begin({ wbl }: HeadLogs, body: Uint8Array): void {

@@ -4,9 +4,9 @@
  */
 import { ENCODING_HISTOGRAM, ENCODING_FLOAT_HISTOGRAM } from '../../chunkenc/encodings.ts';
 import { XorAppender } from '../../chunkenc/xor-twin.ts';
-import { META, OOO, S, X } from './arena-layout.ts';
+import { OOO, S, X } from './arena-layout.ts';
 import type { ArenaWriter } from './arena.ts';
-import { addMeta } from './meta-list.ts';
+import { addMeta, putMeta } from './meta-list.ts';
 import type { EncodedChunk } from '../../chunkenc/encoded-chunk.ts';
 import { joinHistogramChunks } from './late-histograms.ts';
 
@@ -133,14 +133,7 @@ export function clearLate(arena: ArenaWriter, series: number, chunks: readonly L
 export function addLateMeta(arena: ArenaWriter, series: number, chunk: LateChunk): void {
   const extra = extraOf(arena, series);
   const meta = addMeta(arena, { head: extra + X.oooMetas, count: extra + X.oooMetaCount });
-  arena.setI64(meta + META.mint, chunk.mint);
-  arena.setI64(meta + META.maxt, chunk.maxt);
-  arena.set(meta + META.file, chunk.file);
-  arena.set(meta + META.offset, chunk.offset);
-  arena.set(meta + META.length, chunk.length);
-  arena.view.setUint16(meta + META.count, chunk.count, true);
-  arena.u8[meta + META.encoding] = chunk.encoding;
-  arena.u8[meta + META.sizeClass] = 0;
+  putMeta(arena, meta, chunk);
 }
 
 /** Puts the chunk of one histogram into the arena; what {@link insertLate} takes. */

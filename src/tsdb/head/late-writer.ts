@@ -50,6 +50,8 @@ export class LateWriter {
   readonly #series = new Map<ArenaIngest, Set<number>>();
   /** Lists whose chunks have places in a file that is not written yet. */
   #flushed: (OwnedSeries & { readonly chunks: readonly LateChunk[] })[] = [];
+  /** Whether the log names chunks that replay did not find. */
+  lostChunks = false;
   /** The times of all late samples there are. */
   mint = Infinity;
   maxt = -Infinity;

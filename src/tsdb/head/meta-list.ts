@@ -38,6 +38,31 @@ export function metaAt(block: number, i: number): number {
   return block + META_BLOCK.header + i * META.bytes;
 }
 
+/** What a meta says of a chunk: file 0 means that it lies in the arena at `offset`. */
+export interface ChunkMeta {
+  readonly mint: number;
+  readonly maxt: number;
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly count: number;
+  readonly encoding: number;
+  /** Of a chunk in the arena; 0 otherwise. */
+  readonly sizeClass?: number;
+}
+
+/** Fills a fresh meta. */
+export function putMeta(arena: ArenaWriter, meta: number, chunk: ChunkMeta): void {
+  arena.setI64(meta + META.mint, chunk.mint);
+  arena.setI64(meta + META.maxt, chunk.maxt);
+  arena.set(meta + META.file, chunk.file);
+  arena.set(meta + META.offset, chunk.offset);
+  arena.set(meta + META.length, chunk.length);
+  arena.view.setUint16(meta + META.count, chunk.count, true);
+  arena.u8[meta + META.encoding] = chunk.encoding;
+  arena.u8[meta + META.sizeClass] = chunk.sizeClass ?? 0;
+}
+
 /** Visits the metas of a list, newest first. */
 export function eachMeta(arena: ArenaView, newest: number, visit: (meta: number) => void): void {
   for (let block = newest; block !== 0; block = arena.get(block + META_BLOCK.previous)) {

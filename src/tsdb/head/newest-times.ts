@@ -61,12 +61,19 @@ function takeTimes(
     times[i] = (views[arena] as ArenaView).getI64(address + S.lastT);
 }
 
+/**
+ * Lets readers of an arena go first that wait for it. One that died while it waited must not stop the writes: the wait ends
+ * by itself.
+ */
+export function letReadersGo({ i32 }: ArenaView): void {
+  const waiting = (HEADER + H.waiting) >>> 2;
+  const readers = Atomics.load(i32, waiting);
+  if (readers > 0) Atomics.wait(i32, waiting, readers, WAIT_MS);
+}
+
 /** The writer's side: what happens in `apply` becomes visible to selects at once. */
 export function applyIsolated(first: ArenaView, apply: () => void): void {
-  const waiting = (HEADER + H.waiting) >>> 2;
-  // A reader that died while it waited must not stop the writes: each wait ends by itself.
-  const readers = Atomics.load(first.i32, waiting);
-  if (readers > 0) Atomics.wait(first.i32, waiting, readers, WAIT_MS);
+  letReadersGo(first);
   const applied = (HEADER + H.applied) >>> 2;
   Atomics.add(first.i32, applied, 1);
   try {

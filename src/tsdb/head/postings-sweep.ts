@@ -5,6 +5,7 @@
 import { readFence } from '../../lib/fence.ts';
 import { H, HEADER, PAIR } from './arena-layout.ts';
 import type { ArenaView, ArenaWriter } from './arena.ts';
+import { letReadersGo } from './newest-times.ts';
 
 const EPOCH = (HEADER + H.indexEpoch) >>> 2;
 const WAITING = (HEADER + H.waiting) >>> 2;
@@ -15,9 +16,7 @@ const TRIES = 4;
 
 /** Runs a change. Readers that wait for their turn go first. */
 export function changeIndex(arena: ArenaWriter, change: () => void): void {
-  // A reader that died while it waited must not stop the writes: the wait ends by itself.
-  const readers = Atomics.load(arena.i32, WAITING);
-  if (readers > 0) Atomics.wait(arena.i32, WAITING, readers, WAIT_MS);
+  letReadersGo(arena);
   Atomics.add(arena.i32, EPOCH, 1);
   try {
     change();

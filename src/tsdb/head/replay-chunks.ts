@@ -9,6 +9,7 @@ import type { HeadChunkEntry } from '../chunks/head-chunk-reader.ts';
 import { headChunkSequences } from '../chunks/head-chunk-writer.ts';
 import { H, HEADER, META, S } from './arena-layout.ts';
 import type { HeadWriter } from './head-writer.ts';
+import { putMeta } from './meta-list.ts';
 import type { OwnedSeries } from './histogram-stager.ts';
 
 /** limit: refs are u32 in the arenas, and stored plus one. */
@@ -124,13 +125,7 @@ export class ReplayChunks {
     // A kernel answers i32: addresses beyond 2 GiB come out negative.
     const meta = owner.kernel.addMeta(HEADER, series) >>> 0;
     if (meta === 0) throw arena.fullError(META.bytes);
-    arena.setI64(meta + META.mint, chunk.mint);
-    arena.setI64(meta + META.maxt, chunk.maxt);
-    arena.set(meta + META.file, chunk.file);
-    arena.set(meta + META.offset, chunk.offset);
-    arena.set(meta + META.length, chunk.length);
-    arena.view.setUint16(meta + META.count, chunk.count, true);
-    arena.u8[meta + META.encoding] = chunk.encoding;
+    putMeta(arena, meta, chunk);
     arena.setI64(series + S.lastT, chunk.maxt);
     for (const [field, time, sign] of [
       [H.mint, chunk.mint, -1],

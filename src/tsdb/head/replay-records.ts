@@ -287,8 +287,9 @@ export class RecordReplay {
       const target = this.#refs.find(ref);
       const place = { file: markers.files[i] as number, offset: markers.offsets[i] as number };
       const none = place.file === 0 && place.offset === 0;
-      if (target !== undefined && (none || this.#chunks.hasLate(ref, place)))
-        this.#head.late.replayMarker(target);
+      if (target === undefined) continue;
+      if (none || this.#chunks.hasLate(ref, place)) this.#head.late.replayMarker(target);
+      else this.#head.late.lostChunks = true;
     }
   }
 }

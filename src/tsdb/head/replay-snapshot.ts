@@ -12,6 +12,7 @@ import type { HeadWriter } from './head-writer.ts';
 import { REGION_CLASS } from './histogram-writer.ts';
 import type { OwnedSeries } from './histogram-stager.ts';
 import { regionBytes } from './late-samples.ts';
+import { putMeta } from './meta-list.ts';
 import type { RecordReplay } from './replay-records.ts';
 
 /** perf: series that are made known at a time, by the kernel. */
@@ -126,14 +127,9 @@ class SnapshotReplay {
     const meta = kernel.addMeta(HEADER, series) >>> 0;
     if (meta === 0) throw arena.fullError(META.bytes);
     const count = ((bytes[0] as number) << 8) | (bytes[1] as number);
-    arena.setI64(meta + META.mint, mint);
-    arena.setI64(meta + META.maxt, maxt);
-    arena.set(meta + META.file, 0);
-    arena.set(meta + META.offset, buffer);
-    arena.set(meta + META.length, bytes.length);
-    arena.view.setUint16(meta + META.count, count, true);
-    arena.u8[meta + META.encoding] = encoding;
-    arena.u8[meta + META.sizeClass] = REGION_CLASS | Math.log2(capacity);
+    const sizeClass = REGION_CLASS | Math.log2(capacity);
+    const place = { file: 0, offset: buffer, length: bytes.length };
+    putMeta(arena, meta, { mint, maxt, ...place, count, encoding, sizeClass });
     arena.setI64(series + S.lastT, maxt);
     if (chunk.lastValue !== undefined) {
       arena.set(series + S.lastV, chunk.lastValue[0] as number);

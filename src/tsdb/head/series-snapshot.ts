@@ -72,6 +72,16 @@ function hasLate(view: ArenaView, address: number, window: HeadWindow): boolean 
   return view.get(extra + X.oooMetas) !== 0 || (list !== 0 && view.get(list + OOO.count) > 0);
 }
 
+/** A chunk of a snapshot; file 0: its bytes are the snapshot's. */
+export interface SnapshotPlace {
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly count: number;
+  readonly encoding: number;
+  readonly isLate: boolean;
+}
+
 /** The chunks of one series in a window, copied out of the arena under the series' generation. Reused. */
 export class SeriesSnapshot {
   /** file (0: in `bytes`), offset, length, count, encoding, late; oldest first, late ones behind the others. */
@@ -106,6 +116,20 @@ export class SeriesSnapshot {
       }
     }
     this.#pushLate();
+  }
+
+  /** The k-th chunk. */
+  chunkAt(k: number): SnapshotPlace {
+    const { chunks } = this;
+    const at = k * CHUNK_WORDS;
+    return {
+      file: chunks[at] as number,
+      offset: chunks[at + 1] as number,
+      length: chunks[at + 2] as number,
+      count: chunks[at + 3] as number,
+      encoding: chunks[at + 4] as number,
+      isLate: chunks[at + 5] === 1,
+    };
   }
 
   #copy(view: ArenaView, address: number, window: HeadWindow): void {

@@ -3,18 +3,11 @@
  * damage on and every segment behind it; so before anything is written behind it, it is replaced by one that holds its
  * sound records. The damaged file stays beside it as `<segment>.damaged`, which Prometheus does not look at.
  */
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  linkSync,
-  openSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, linkSync } from 'node:fs';
 import { join } from 'node:path';
 import { compressSync } from 'snappy';
-import { systemFiles } from '../../lib/file-layer.ts';
+import type { FileLayer } from '../../lib/file-layer.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import { FrameBuilder } from './frame-builder.ts';
 import { segmentName } from './page-format.ts';
 import { readSegment } from './wal-reader.ts';
@@ -22,30 +15,43 @@ import { readSegment } from './wal-reader.ts';
 /**
  * Replaces a segment by its sound records, in order; answers how many there are. The directory is whole at every
  * moment: the new file is durable before it takes the old one's name.
+ * @throws CodedError unavailable when the disk refuses; the segment is then as it was.
  */
-export function rewriteSegment(directory: string, index: number): number {
+export function rewriteSegment(files: FileLayer, directory: string, index: number): number {
   const path = join(directory, segmentName(index));
-  const fresh = `${path}.repairing`;
-  const fd = openSync(fresh, 'w');
-  let records = 0;
+  return onDisk(`repair ${path}`, () => {
+    const fresh = `${path}.repairing`;
+    const records = writeSound(files, { directory, index, fresh });
+    linkSync(path, freeName(`${path}.damaged`));
+    files.rename(fresh, path);
+    files.fsyncDirectory(directory);
+    return records;
+  });
+}
+
+/** Writes the sound records of a segment to a fresh file, durably; answers how many there are. */
+function writeSound(
+  files: FileLayer,
+  of: { readonly directory: string; readonly index: number; readonly fresh: string },
+): number {
+  files.remove(of.fresh);
+  const fd = files.open(of.fresh, true);
   try {
     const frames = new FrameBuilder();
     let offset = 0;
+    let records = 0;
     const write = (record: Uint8Array): void => {
       const frame = frames.build([compressSync(record, { copyOutputData: true })], offset);
-      for (let done = 0; done < frame.length;) done += writeSync(fd, frame, done);
+      files.write(fd, frame, offset);
       offset += frame.length;
       records++;
     };
-    readSegment(directory, index, write, () => undefined);
-    fdatasyncSync(fd);
+    readSegment(of.directory, of.index, write, () => undefined);
+    files.fsync(fd);
+    return records;
   } finally {
-    closeSync(fd);
+    files.close(fd);
   }
-  linkSync(path, freeName(`${path}.damaged`));
-  renameSync(fresh, path);
-  systemFiles.fsyncDirectory(directory);
-  return records;
 }
 
 /** The name, or the first of name.1, name.2, … that no file has. */

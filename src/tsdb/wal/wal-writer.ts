@@ -6,11 +6,12 @@
  *   fails: a failed write is cut back. When even that fails, the segment is abandoned and the next one begun.
  * - A segment whose fsync failed is never fsynced again: what the kernel dropped would be reported as safe.
  */
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CodedError, errorText } from '../../lib/errors.ts';
 import type { FileLayer } from '../../lib/file-layer.ts';
 import type { Logger } from '../../lib/log.ts';
+import { onDisk } from '../../lib/on-disk.ts';
 import type { Phases } from '../../lib/phase-clock.ts';
 import { FrameBuilder, framedSize } from './frame-builder.ts';
 import { SEGMENT_BYTES, parseSegmentName, segmentName } from './page-format.ts';
@@ -54,7 +55,8 @@ export class WalWriter {
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.#compression = options.compression ?? 'snappy';
     this.#frames = new FrameBuilder(compressionFlag(this.#compression));
-    mkdirSync(options.directory, { recursive: true });
+    const { directory, files } = options;
+    onDisk(`create ${directory}`, () => files.makeDirectory(directory));
     this.#index = Math.max(-1, ...segmentIndexes(options.directory));
     this.#nextSegment();
   }
