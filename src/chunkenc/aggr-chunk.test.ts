@@ -5,7 +5,7 @@ import { AGGREGATES, AggrParts, joinAggrChunk } from './aggr-chunk.ts';
 import type { AggrPart } from './aggr-chunk.ts';
 import { ENCODING_FLOAT_HISTOGRAM, ENCODING_XOR } from './encodings.ts';
 import { decodeHistogramChunk } from './histogram-decode.ts';
-import { encodePlain, plainAt } from './plain-histogram.ts';
+import { encodePlain, plainAt } from '../../test/support/plain-histogram.ts';
 import { HistogramColumns } from '../model/histogram.ts';
 
 const part = fc.option(

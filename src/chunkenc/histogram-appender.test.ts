@@ -9,10 +9,10 @@ import { ENCODING_FLOAT_HISTOGRAM, ENCODING_HISTOGRAM } from './encodings.ts';
 import { HistogramAppender } from './histogram-appender.ts';
 import { histogramChunkCount, histogramChunkHint } from './histogram-chunk-header.ts';
 import { decodeHistogramChunk } from './histogram-decode.ts';
-import { HISTOGRAM_CASES } from './histogram-cases.ts';
-import { addPlain, encodePlain, plainAt } from './plain-histogram.ts';
-import type { PlainHistogram } from './plain-histogram.ts';
-import { PROMETHEUS_CHUNKS } from './prometheus-chunks.ts';
+import { HISTOGRAM_CASES } from '../../test/support/histogram-cases.ts';
+import { addPlain, encodePlain, plainAt } from '../../test/support/plain-histogram.ts';
+import type { PlainHistogram } from '../../test/support/plain-histogram.ts';
+import { PROMETHEUS_CHUNKS } from '../../test/support/prometheus-chunks.ts';
 import { transcodeChunk } from './transcode.ts';
 
 for (const encoding of [2, 3, 5, 6]) {

@@ -2,11 +2,10 @@
  * A TSDB directory: opened, replayed, repaired, written to and closed. Lives in the ingest worker, whose files are
  * synchronous; readers in other threads use the {@link HeadHandle}.
  *
- * What it cannot carry it does not touch: a directory with other data than floats in its head opens read-only.
+ * What it cannot carry it does not touch: a directory with such data in its head opens read-only.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { uncompressSync } from 'snappy';
 import { systemClock } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
 import { CodedError, errorText } from '../lib/errors.ts';
@@ -14,15 +13,14 @@ import type { FileLayer } from '../lib/file-layer.ts';
 import type { Logger } from '../lib/log.ts';
 import { onDisk } from '../lib/on-disk.ts';
 import { PhaseClock } from '../lib/phase-clock.ts';
-import { ShortBytesError, readUvarint } from '../lib/varint.ts';
 import type { Matcher } from '../model/matcher.ts';
 import type { TimeRange } from '../storage/storage.ts';
-import { headChunkFileName } from './chunks/head-chunk-format.ts';
 import { isAdopted, markOurs } from './adoption.ts';
 import { listBlocks } from './block/list-blocks.ts';
 import type { BlockListing } from './block/list-blocks.ts';
 import { HeadChunkWriter, headChunkSequences } from './chunks/head-chunk-writer.ts';
 import type { CutRange } from './compact/cut-block.ts';
+import { decompressRequest } from './decompress-request.ts';
 import { lockDirectory } from './directory-lock.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import type { StageCounts } from './head/arena-ingest.ts';
@@ -32,14 +30,14 @@ import type { SeriesExemplars } from './head/exemplar-search.ts';
 import { CHUNK_RANGE_MS, HeadWriter } from './head/head-writer.ts';
 import type { HeadStats, LatePlan, WritePhase } from './head/head-writer.ts';
 import { saveHead } from './head/memory-snapshot.ts';
+import { describeUnsupported, headStart, replayedSegments } from './opened-directory.ts';
+import { removeLeftovers, repairDirectory } from './repair-directory.ts';
 import { V2Translator } from './head/remote-write-v2.ts';
 import { replayHead } from './head/replay.ts';
-import type { ReplayReport } from './head/replay.ts';
 import type { DeadRefs } from './wal/checkpoint.ts';
 import { GroupCommit } from './wal/group-commit.ts';
 import type { FsyncPolicy } from './wal/group-commit.ts';
 import { segmentName } from './wal/page-format.ts';
-import { rewriteSegment } from './wal/rewrite-segment.ts';
 import { WalWriter, segmentIndexes } from './wal/wal-writer.ts';
 
 /** How a TSDB is opened. */
@@ -174,7 +172,7 @@ export class Db {
     if (readOnlyReason !== '') return;
     if (!adopted) markOurs(options.directory);
     removeLeftovers(listing, options);
-    this.#repair(replay);
+    repairDirectory(replay, options);
     const { directory, files, log } = options;
     const chunkWriter = new HeadChunkWriter(join(directory, 'chunks_head'), files);
     for (const [sequence, maxt] of replay.chunkFiles) chunkWriter.note(sequence, maxt);
@@ -196,7 +194,7 @@ export class Db {
     { maxDecodedBytes, version = 1 }: { maxDecodedBytes: number; version?: 1 | 2 },
   ): Promise<StageCounts> {
     this.#phases.begin();
-    const decoded = decompress(body, maxDecodedBytes);
+    const decoded = decompressRequest(body, maxDecodedBytes);
     this.#phases.end('decompress');
     if (version === 1) return this.writeDecoded(decoded);
     // Texts that a request names once are repeated in the translation.
@@ -387,115 +385,8 @@ export class Db {
   #readOnly(): CodedError {
     return new CodedError('unavailable', `the TSDB is read-only: ${this.report.readOnlyReason}`);
   }
-
-  /** Brings the files to what replay took from them, so that any reader sees the same. */
-  #repair(replay: ReplayReport): void {
-    const { directory, files, log } = this.#options;
-    for (const { file, soundEnd } of replay.tornEnds) {
-      truncate(files, file, soundEnd);
-      log.info('cut the torn end off the WAL', { file, size: soundEnd });
-    }
-    for (const { log: name, segment } of replay.damagedSegments) {
-      const records = rewriteSegment(files, join(directory, name), segment);
-      log.warn(
-        'rewrote a damaged WAL segment with its sound records, the old one is kept beside it',
-        {
-          segment,
-          records,
-        },
-      );
-    }
-    for (const { sequence, soundEnd } of replay.damagedChunkFiles) {
-      const path = join(directory, 'chunks_head', headChunkFileName(sequence));
-      if (soundEnd > 0) truncate(files, path, soundEnd);
-      else onDisk(`rename ${path}`, () => files.rename(path, `${path}.damaged`));
-      log.info('repaired chunks_head', { file: path, size: soundEnd });
-    }
-  }
-}
-
-function replayedSegments(wal: string): OpenReport['segments'] {
-  const indexes = existsSync(wal) ? segmentIndexes(wal) : [];
-  return { first: indexes[0] ?? 0, last: indexes.at(-1) ?? 0 };
 }
 
 function makeDirectory(path: string): void {
   onDisk(`create data directory ${path}`, () => mkdirSync(path, { recursive: true }));
-}
-
-function truncate(files: FileLayer, path: string, size: number): void {
-  onDisk(`cut ${path}`, () => {
-    const fd = files.open(path, false);
-    try {
-      files.truncate(fd, size);
-      files.fsync(fd);
-    } finally {
-      files.close(fd);
-    }
-  });
-}
-
-/**
- * Where the head begins: at the end of the newest block, of those that are not made of samples that came out of order
- * (prometheus tsdb/db.go, inOrderBlocksMaxTime). What a block that cannot be read held comes from the log, as far as it
- * is still there.
- */
-function headStart({ blocks }: BlockListing): number {
-  let end = -Infinity;
-  for (const { meta } of blocks) {
-    const hints = meta.compaction.hints ?? [];
-    if (!hints.includes('from-out-of-order')) end = Math.max(end, meta.maxTime);
-  }
-  return end;
-}
-
-/** Removes what a creation or a deletion that was cut off has left, as Prometheus does at its start. */
-function removeLeftovers(
-  { leftovers }: BlockListing,
-  { files, log }: Pick<DbOptions, 'files' | 'log'>,
-): void {
-  for (const { directory, kind } of leftovers) {
-    onDisk(`remove ${directory}`, () => files.remove(directory));
-    log.info('removed what was left of a block', { path: directory, of: kind });
-  }
-}
-
-/** Why a directory must not be written to by this version, as the end of a sentence; '' when it may be. */
-function describeUnsupported(directory: string, replay: ReplayReport): string {
-  const found = [...replay.unsupported].map(
-    ([what, count]) => `${what} (${count} records or chunks)`,
-  );
-  if (
-    existsSync(join(directory, 'wal')) &&
-    segmentIndexes(join(directory, 'wal')).some((i) => i > 99_999_999)
-  ) {
-    found.push('WAL segments beyond 99999999');
-  }
-  if (found.length === 0) return '';
-  return `it holds what this version cannot carry yet: ${found.join(', ')}`;
-}
-
-/** Decompresses a body whose claimed size is checked before anything is allocated. */
-function decompress(body: Uint8Array, maxBytes: number): Uint8Array {
-  let size: number;
-  try {
-    size = readUvarint({ bytes: body, pos: 0, end: Math.min(body.length, 5) });
-  } catch (thrown) {
-    if (thrown instanceof ShortBytesError)
-      throw new CodedError('bad_data', 'snappy: corrupt input');
-    throw thrown;
-  }
-  if (size > maxBytes) {
-    throw new CodedError(
-      'too_large',
-      `write request of ${size} bytes decompressed exceeds ${maxBytes}`,
-    );
-  }
-  try {
-    const out = uncompressSync(body, { asBuffer: true, copyOutputData: true });
-    return typeof out === 'string' ? Buffer.from(out) : out;
-  } catch (thrown) {
-    const text = errorText(thrown);
-    throw new CodedError('bad_data', text.startsWith('snappy') ? text : `snappy: ${text}`);
-  }
 }

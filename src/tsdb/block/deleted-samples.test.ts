@@ -8,7 +8,7 @@ import type { TestSample } from '../../../test/support/block-builder.ts';
 import { readBlock } from '../../../test/support/block-frames.ts';
 import { encodeIndexV1 } from '../../../test/support/index-v1.ts';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.ts';
-import { encodePlain } from '../../chunkenc/plain-histogram.ts';
+import { encodePlain } from '../../../test/support/plain-histogram.ts';
 import { XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { systemFiles } from '../../lib/file-layer.ts';
 import { HistogramColumns } from '../../model/histogram.ts';

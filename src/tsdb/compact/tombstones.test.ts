@@ -9,7 +9,7 @@ import { readBlock } from '../../../test/support/block-frames.ts';
 import { blockSamples } from '../../../test/support/block-samples.ts';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { WatchedFiles } from '../../../test/support/watched-files.ts';
-import { encodePlain } from '../../chunkenc/plain-histogram.ts';
+import { encodePlain } from '../../../test/support/plain-histogram.ts';
 import { systemFiles } from '../../lib/file-layer.ts';
 import { Matcher } from '../../model/matcher.ts';
 import { newUlid } from '../../model/ulid.ts';

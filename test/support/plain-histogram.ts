@@ -1,7 +1,7 @@
 /** Histograms as one writes them down, for tests: to columns, through an appender, and back. */
-import { HistogramColumns, RESET_HINT, countBuckets } from '../model/histogram.ts';
-import { HistogramAppender } from './histogram-appender.ts';
-import { holdsFloatHistograms } from './histogram-chunk-header.ts';
+import { HistogramColumns, RESET_HINT, countBuckets } from '../../src/model/histogram.ts';
+import { HistogramAppender } from '../../src/chunkenc/histogram-appender.ts';
+import { holdsFloatHistograms } from '../../src/chunkenc/histogram-chunk-header.ts';
 
 /** The bits of the stale marker. */
 const STALE_BITS = 0x7ff0000000000002n;
