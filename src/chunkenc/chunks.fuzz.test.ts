@@ -1,6 +1,6 @@
 /**
  * Mutated chunks of every encoding: what comes out is samples or a named error, no more than the bytes can hold, and the
- * same whatever lies behind them. More rounds: CHUNK_FUZZ_CASES=1000000 node --test src/chunkenc/chunks.fuzz.test.ts
+ * same whatever lies behind them. More rounds: scripts/soak-fuzz.ts.
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,6 +10,7 @@ import { HistogramColumns } from '../model/histogram.ts';
 import { AGGREGATES, AggrParts, ENCODING_AGGR, joinAggrChunk } from './aggr-chunk.ts';
 import { ENCODING_XOR, ENCODING_XOR2 } from './encodings.ts';
 import { FLOAT_CASES } from '../../test/support/float-cases.ts';
+import { FUZZ_CASES, FUZZ_SEED } from '../../test/support/mutation-fuzz.ts';
 import { HISTOGRAM_CASES } from '../../test/support/histogram-cases.ts';
 import { decodeHistogramChunk } from './histogram-decode.ts';
 import { encodePlain } from '../../test/support/plain-histogram.ts';
@@ -19,8 +20,8 @@ import { XorScratch } from './xor-scratch.ts';
 import { XorAppender } from './xor-twin.ts';
 import { Xor2Appender } from './xor2.ts';
 
-const CASES = Number(process.env['CHUNK_FUZZ_CASES'] ?? 5000);
-const SEED = Number(process.env['CHUNK_FUZZ_SEED'] ?? 1);
+const CASES = FUZZ_CASES;
+const SEED = FUZZ_SEED;
 
 /** Flips bits, cuts, puts noise in, and changes the count. */
 function mutate(chunk: Uint8Array, random: Random): Uint8Array {

@@ -6,7 +6,12 @@ export function onDisk<T>(doing: string, work: () => T): T {
   try {
     return work();
   } catch (thrown) {
-    if (thrown instanceof CodedError) throw thrown;
-    throw new CodedError('unavailable', `${doing}: ${errorText(thrown)}`, { cause: thrown });
+    throw diskError(doing, thrown);
   }
+}
+
+/** The error for what an operation on files threw: a CodedError as it is. */
+export function diskError(doing: string, thrown: unknown): CodedError {
+  if (thrown instanceof CodedError) return thrown;
+  return new CodedError('unavailable', `${doing}: ${errorText(thrown)}`, { cause: thrown });
 }

@@ -4,6 +4,7 @@
  */
 import { ulidTime } from '../model/ulid.ts';
 import type { BlockHandle } from './block/block-handle.ts';
+import { supersededBlocks } from './block/list-blocks.ts';
 import type { BlockListing, BrokenBlock, ListedBlock } from './block/list-blocks.ts';
 import { EMPTY_TABLE, publishTable } from './block-table.ts';
 import type { QuarantinedBlock, TableContent } from './block-table.ts';
@@ -63,18 +64,11 @@ export class BlockCatalog {
 
   /**
    * Takes a listing in and publishes it. Blocks that went are not waited for: whoever deleted them under a running
-   * process has done so. Parents of a block beside it are left out: it holds what they do (a compaction that ended
-   * before it could delete them).
+   * process has done so. Superseded blocks are left out.
    */
   take(listing: BlockListing): CatalogChange {
-    const parents = new Set(
-      listing.blocks.flatMap(({ meta }) => (meta.compaction.parents ?? []).map(({ ulid }) => ulid)),
-    );
-    const wanted = new Map(
-      listing.blocks
-        .filter(({ meta }) => !parents.has(meta.ulid))
-        .map((block) => [block.meta.ulid, block]),
-    );
+    const wanted = new Map(listing.blocks.map((block) => [block.meta.ulid, block]));
+    for (const { meta } of supersededBlocks(listing)) wanted.delete(meta.ulid);
     const gone = this.blocks.filter(({ meta }) => !wanted.has(meta.ulid));
     for (const { meta } of gone) this.#forget(meta.ulid);
     const added = [...wanted.values()].filter(({ meta }) => !this.#blocks.has(meta.ulid));

@@ -39,8 +39,8 @@ class LateDb {
   }
 
   /** Writes the sample of a number: later numbers are further back. */
-  async write(n: number): Promise<void> {
-    const labels = [['__name__', 'm']] as const;
+  async write(n: number, name = 'm'): Promise<void> {
+    const labels = [['__name__', name]] as const;
     const counts = await this.db.writeDecoded(
       encodeWriteRequest([{ labels, samples: [[T - n * 1000, n]] }]),
     );
@@ -48,8 +48,8 @@ class LateDb {
   }
 
   /** The numbers that are there. */
-  async numbers(): Promise<number[]> {
-    const matchers = [new Matcher('=', '__name__', 'm')];
+  async numbers(name = 'm'): Promise<number[]> {
+    const matchers = [new Matcher('=', '__name__', name)];
     const set = await this.#reader.select({ matchers, mint: -1e15, maxt: 1e15 });
     const columns = new FloatColumns();
     set.readFloats(0, columns, false);
@@ -92,6 +92,31 @@ test('late samples outlive a machine that lost their chunks, and a process after
     const process = new LateDb(copyOf(second, third));
     open.push(process);
     deepEqual(await process.numbers(), upTo(3 * LIST + 1));
+  } finally {
+    for (const db of open) db.close();
+  }
+});
+
+test('late samples whose series the log lost are given to no other series', async () => {
+  using parent = temporaryDirectory();
+  const directory = join(parent.path, 'db');
+  const open: LateDb[] = [];
+  const reopen = (): LateDb => {
+    open.pop()?.close();
+    const db = new LateDb(directory);
+    open.push(db);
+    return db;
+  };
+  try {
+    const before = reopen();
+    for (let n = 0; n < 3; n++) await before.write(n);
+    open.pop()?.close();
+    // Two files, and the machine wrote back one of them.
+    for (const name of readdirSync(join(directory, 'wal'))) rmSync(join(directory, 'wal', name));
+    for (const name of ['first', 'second', 'third']) await reopen().write(9, name);
+    const after = reopen();
+    for (const name of ['first', 'second', 'third'])
+      deepEqual(await after.numbers(name), [9], name);
   } finally {
     for (const db of open) db.close();
   }

@@ -177,8 +177,9 @@ export class Db {
     const chunkWriter = new HeadChunkWriter(join(directory, 'chunks_head'), files);
     for (const [sequence, maxt] of replay.chunkFiles) chunkWriter.note(sequence, maxt);
     for (const sequence of replay.lateFiles) chunkWriter.noteLate(sequence);
-    const wal = { directory: join(directory, 'wal'), files, log, phases: this.#phases };
-    this.#wal = new WalWriter(wal);
+    const keepUnsynced = options.fsync !== 'segment';
+    const wal = { directory: join(directory, 'wal'), files, log, keepUnsynced };
+    this.#wal = new WalWriter({ ...wal, phases: this.#phases });
     if (this.report.takesLate) this.#wbl = this.#openWbl();
     const logs = this.#wbl === undefined ? [this.#wal] : [this.#wal, this.#wbl];
     this.#commit = new GroupCommit(logs, options.fsync);
@@ -215,8 +216,9 @@ export class Db {
   async writeDecoded(body: Uint8Array): Promise<StageCounts> {
     if (this.#commit === undefined) throw this.#readOnly();
     const counts = this.#head.write(body);
-    if (counts.accepted + counts.histograms + counts.exemplars === 0) return counts;
-    this.#writtenAt = this.#clock.now();
+    if (counts.accepted + counts.histograms + counts.exemplars > 0)
+      this.#writtenAt = this.#clock.now();
+    // What is there already may wait for its fsync still, or may have been refused because that failed.
     await this.#commit.durable();
     return counts;
   }
@@ -341,8 +343,8 @@ export class Db {
   /** Makes everything durable and gives the directory free. @throws CodedError unavailable; all is closed then, too. */
   close(): void {
     try {
-      this.#saveHead();
       this.#head.close();
+      this.#saveHead();
     } finally {
       try {
         this.#wal?.close();
@@ -358,9 +360,10 @@ export class Db {
 
   /** Opens the log of late samples; the other one is closed when that cannot be. */
   #openWbl(): WalWriter {
-    const { directory, files, log } = this.#options;
+    const { directory, files, log, fsync } = this.#options;
+    const keepUnsynced = fsync !== 'segment';
     try {
-      return new WalWriter({ directory: join(directory, 'wbl'), files, log });
+      return new WalWriter({ directory: join(directory, 'wbl'), files, log, keepUnsynced });
     } catch (thrown) {
       this.#wal?.close();
       throw thrown;
@@ -372,6 +375,11 @@ export class Db {
     const { memorySnapshot, directory, files, log } = this.#options;
     const wal = this.#wal;
     if (memorySnapshot !== true || wal === undefined) return;
+    const { pendingChunks } = this.#head.stats();
+    if (pendingChunks > 0) {
+      log.warn('no snapshot of the head was written: chunks are in memory only', { pendingChunks });
+      return;
+    }
     try {
       this.#head.logSeries();
       const { segment, offset } = wal;

@@ -2,6 +2,7 @@
 import { uncompressSync } from 'snappy';
 import { CodedError, errorText } from '../lib/errors.ts';
 import { ShortBytesError, readUvarint } from '../lib/varint.ts';
+import { SNAPPY_GROWTH_MAX } from './wal/record-compression.ts';
 
 /**
  * Decompresses a body whose claimed size is checked before anything is allocated.
@@ -22,6 +23,9 @@ export function decompressRequest(body: Uint8Array, maxBytes: number): Uint8Arra
       `write request of ${size} bytes decompressed exceeds ${maxBytes}`,
     );
   }
+  // The decoder sets the claimed size aside before it looks further.
+  if (size > body.length * SNAPPY_GROWTH_MAX)
+    throw new CodedError('bad_data', 'snappy: corrupt input');
   try {
     const out = uncompressSync(body, { asBuffer: true, copyOutputData: true });
     return typeof out === 'string' ? Buffer.from(out) : out;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { FileLayer } from '../lib/file-layer.ts';
 import type { Logger } from '../lib/log.ts';
 import { onDisk } from '../lib/on-disk.ts';
+import { DELETION_SUFFIX, supersededBlocks } from './block/list-blocks.ts';
 import type { BlockListing } from './block/list-blocks.ts';
 import { headChunkFileName } from './chunks/head-chunk-format.ts';
 import type { ReplayReport } from './head/replay.ts';
@@ -42,11 +43,23 @@ export function repairDirectory(
   }
 }
 
-/** Removes what a creation or a deletion that was cut off has left, as Prometheus does at its start. */
+/**
+ * Removes what a creation or a deletion that was cut off has left, as Prometheus does at its start. A superseded block must
+ * not outlive the one that holds what it does: it would be taken for sound then, and with it what was deleted meanwhile.
+ */
 export function removeLeftovers(
-  { leftovers }: BlockListing,
+  listing: BlockListing,
   { files, log }: Pick<RepairOptions, 'files' | 'log'>,
 ): void {
+  for (const { directory, meta } of supersededBlocks(listing)) {
+    const leaving = `${directory}${DELETION_SUFFIX}`;
+    onDisk(`remove ${directory}`, () => {
+      files.rename(directory, leaving);
+      files.remove(leaving);
+    });
+    log.info('removed a block beside the one that was made of it', { ulid: meta.ulid });
+  }
+  const { leftovers } = listing;
   for (const { directory, kind } of leftovers) {
     onDisk(`remove ${directory}`, () => files.remove(directory));
     log.info('removed what was left of a block', { path: directory, of: kind });

@@ -136,7 +136,7 @@ export class CrashLedger {
 
   /** From here on all series go on at one time, so long behind the newest sample; new ones begin there, too. */
   jump(ms: number): void {
-    this.#startMs = this.#maxMs + ms;
+    this.#startMs = this.#maxMs + ms + 1;
     for (const entry of this.#series) entry.nextMs = this.#startMs;
   }
 

@@ -27,6 +27,8 @@ export type RemoteForm = 'samples' | 'chunks';
 
 const MATCH_TYPES = ['=', '!=', '=~', '!~'];
 const XOR = 1;
+/** For one chunk at a time: made once, because it grows in steps. */
+const columns = new HistogramColumns();
 
 /**
  * Reads series; floats are texts of numbers, histograms lines as {@link histogramLine} has them.
@@ -146,7 +148,7 @@ function readChunk(chunk: readonly Field[], values: Values, mint: number, maxt: 
     if (t >= mint && t <= maxt) values.push([t / 1000, text]);
   };
   if (encoding !== XOR) {
-    const columns = new HistogramColumns();
+    columns.clear();
     decodeHistogramChunk(data, 0, data.length, encoding, columns);
     for (let i = 0; i < columns.length; i++) add(columns.t[i] as number, lineOfColumns(columns, i));
     return;

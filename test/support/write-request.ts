@@ -93,7 +93,9 @@ function histogram(one: TestHistogram): Buffer {
     const parts = [integer(1, zigzag(spans[i] ?? 0)), integer(2, spans[i + 1] ?? 0)];
     spanFields.push(field(11, Buffer.concat(parts)));
   }
-  const deltas = buckets.map((bucket, i) => varint(BigInt(zigzag(bucket - (buckets[i - 1] ?? 0)))));
+  // Float counts may have fractions, which are no varints.
+  const deltas = (): Buffer[] =>
+    buckets.map((bucket, i) => varint(BigInt(zigzag(bucket - (buckets[i - 1] ?? 0)))));
   return Buffer.concat([
     isFloat ? double(2, count) : integer(1, count),
     Number.isNaN(one.sum) ? STALE_SUM : double(3, one.sum),
@@ -101,7 +103,7 @@ function histogram(one: TestHistogram): Buffer {
     double(5, one.schema === -53 ? 0 : 0.001),
     isFloat ? double(7, one.zeroCount) : integer(6, one.zeroCount),
     ...spanFields,
-    isFloat ? field(13, doubles(buckets)) : field(12, Buffer.concat(deltas)),
+    isFloat ? field(13, doubles(buckets)) : field(12, Buffer.concat(deltas())),
     integer(14, one.hint ?? 0),
     integer(15, one.t),
     ...(customValues.length > 0 ? [field(16, doubles(customValues))] : []),

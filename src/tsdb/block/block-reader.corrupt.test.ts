@@ -4,9 +4,8 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { crc32c } from '@node-rs/crc32';
-import { buildBlock } from '../../../test/support/block-builder.ts';
-import type { TestSample, TestSeries } from '../../../test/support/block-builder.ts';
 import { readBlock } from '../../../test/support/block-frames.ts';
+import { checkedRanges, readIndex, smallBlock } from '../../../test/support/block-probe.ts';
 import { encodeIndexV1 } from '../../../test/support/index-v1.ts';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.ts';
 import { XorScratch } from '../../chunkenc/xor-scratch.ts';
@@ -14,10 +13,6 @@ import { CodedError, CorruptionError } from '../../lib/errors.ts';
 import { Random } from '../../lib/prng.ts';
 import { Matcher } from '../../model/matcher.ts';
 import { PageCache } from '../chunks/page-cache.ts';
-import { BytesSource } from '../index/byte-source.ts';
-import { IndexReader } from '../index/index-reader.ts';
-import { LabelStore } from '../index/label-store.ts';
-import { SeriesEntry } from '../index/series-entry.ts';
 import { BlockReader } from './block-reader.ts';
 import type { BlockHandle } from './block-handle.ts';
 
@@ -25,39 +20,6 @@ const EVER = { mint: -1e15, maxt: 1e15 };
 const memory = PageCache.allocate(8 * 65536);
 /** Blocks of one file number must not meet: each is opened under a number of its own. */
 let nextFile = 1 << 20;
-
-function smallBlock(directory: string): BlockHandle {
-  const made = Array.from({ length: 16 }, (_unused, n): TestSeries => {
-    const samples = Array.from({ length: 3 + (n % 4) }, (_, i): TestSample => [
-      n * 7 + i * 5,
-      n + i,
-    ]);
-    return {
-      labels: { __name__: n < 8 ? 'm' : 'o', n: `value-${n}`, ...(n % 3 === 0 && { z: 'ü' }) },
-      chunks: [samples.slice(0, 2), samples.slice(2)],
-    };
-  });
-  return buildBlock(directory, made, { segmentBytesMax: 350 });
-}
-
-/** Everything that can be asked of an index. */
-function readIndex(bytes: Uint8Array): unknown {
-  const index = new IndexReader(new BytesSource(bytes), 'index', new LabelStore());
-  const entry = new SeriesEntry();
-  const series = Array.from(index.all(), (number) => {
-    index.readSeries(number, entry);
-    const { chunkCount, mint, maxt, refs } = entry;
-    const chunks = [mint, maxt, refs].map((column) => [...column.subarray(0, chunkCount)]);
-    return [number, index.labelsOf(number, entry).pairs, chunks];
-  });
-  const names = index.labelNames();
-  const values = names.map((name) => index.labelValues(name));
-  const lists = names.map((name, i) =>
-    (values[i] ?? []).map((value) => [...index.postings(name, value)]),
-  );
-  const some = [...index.postingsWhere('n', (value) => value.endsWith('7'))];
-  return { series, names, values, lists, some, symbols: [...index.symbols] };
-}
 
 /** What a block answers, through a page cache. */
 function readAll(handle: BlockHandle): unknown {
@@ -126,8 +88,16 @@ for (const version of [1, 2]) {
     const bytes =
       version === 1 ? encodeIndexV1(series) : readFileSync(join(handle.directory, 'index'));
     const random = new Random(version);
+    const {
+      symbols,
+      postingsTable,
+      contents,
+      series: entries,
+      postings,
+    } = checkedRanges(bytes, version);
+    const ranges = [symbols, postingsTable, ...entries, ...postings, contents];
     let errors = 0;
-    for (const { start, end } of checkedRanges(bytes, version)) {
+    for (const { start, end } of ranges) {
       for (let round = 0; round < Math.min(30, 2 * (end - start)); round++) {
         const damaged = Buffer.from(bytes);
         for (let k = random.below(2); k >= 0; k--) {
@@ -144,32 +114,6 @@ for (const version of [1, 2]) {
     }
     ok(errors > 100, String(errors));
   });
-}
-
-/** What checksums stand behind: symbols, series, lists, tables, contents. */
-function checkedRanges(bytes: Buffer, version: number): { start: number; end: number }[] {
-  const index = new IndexReader(new BytesSource(bytes), 'index', new LabelStore());
-  const ranges = [index.toc.symbols, index.toc.postingsTable].map((at) => section(bytes, at));
-  const entry = new SeriesEntry();
-  for (const number of index.all()) {
-    index.readSeries(number, entry);
-    // Entries are short here: one byte of length.
-    const start = index.seriesOffset(number) + 1;
-    ranges.push({ start, end: start + entry.byteLength });
-  }
-  const padding = version === 1 ? 0 : (4 - (index.toc.postings % 4)) % 4;
-  const end = version === 1 ? index.toc.labelIndicesTable : index.toc.postingsTable;
-  for (let at = index.toc.postings + padding; at < end;) {
-    const range = section(bytes, at);
-    ranges.push(range);
-    at = range.end + 4;
-  }
-  ranges.push({ start: bytes.length - 52, end: bytes.length - 4 });
-  return ranges;
-}
-
-function section(bytes: Buffer, at: number): { start: number; end: number } {
-  return { start: at + 4, end: at + 4 + bytes.readUInt32BE(at) };
 }
 
 test('block reader: each byte of a segment flipped, and many lengths cut', () => {

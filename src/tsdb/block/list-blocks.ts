@@ -53,6 +53,17 @@ export interface BlockListing {
   readonly leftovers: readonly Leftover[];
 }
 
+/**
+ * Blocks beside one that was made of them and holds what they do: of a compaction or cleaning that ended before it could
+ * delete them.
+ */
+export function supersededBlocks({ blocks }: Pick<BlockListing, 'blocks'>): ListedBlock[] {
+  const parents = new Set(
+    blocks.flatMap(({ meta }) => (meta.compaction.parents ?? []).map(({ ulid }) => ulid)),
+  );
+  return blocks.filter(({ meta }) => parents.has(meta.ulid));
+}
+
 /** Lists the blocks of a data directory. @throws CodedError unavailable when it cannot be read. */
 export function listBlocks(dataDirectory: string): BlockListing {
   const entries = onDisk(`read ${dataDirectory}`, () =>

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, throws } from 'node:assert/strict';
 import {
   appendFileSync,
   closeSync,
@@ -91,6 +91,43 @@ test('head chunks: a torn end and a preallocated end are told apart', () => {
 function bytesIn(words: Int32Array, offset: number, length: number): Uint8Array {
   return new Uint8Array(words.buffer, offset % 4, length);
 }
+
+test('head chunks: no empty file stays between others, which would keep a Prometheus from starting', () => {
+  using directory = temporaryDirectory();
+  const chunk = { ref: 1, mint: 1, maxt: 2, encoding: 1, data: new Uint8Array(50) };
+  let full = false;
+  const write = (fd: number, bytes: Uint8Array, offset: number): void => {
+    if (full) throw Object.assign(new Error('ENOSPC: write'), { code: 'ENOSPC' });
+    systemFiles.write(fd, bytes, offset);
+  };
+  const sizes = (): number[] =>
+    headChunkSequences(directory.path).map(
+      (n) => readFileSync(join(directory.path, String(n).padStart(6, '0'))).length,
+    );
+  const open = (): HeadChunkWriter =>
+    new HeadChunkWriter(directory.path, { ...systemFiles, write });
+  // Killed between the making of a file and the first write to it.
+  writeFileSync(join(directory.path, '000001'), new Uint8Array(8));
+  writeFileSync(join(directory.path, '000002'), '');
+  const writer = open();
+  equal(writer.add(chunk).file, 2);
+  writer.flush();
+  // Closed while nothing could be written to the newest file.
+  full = true;
+  writer.close();
+  writer.add(chunk);
+  throws(() => writer.flush(), { code: 'unavailable' });
+  writer.close();
+  ok(sizes().every((size) => size > 0));
+  full = false;
+  const { file } = writer.add(chunk);
+  writer.close();
+  deepEqual(headChunkSequences(directory.path), [1, 2, file]);
+  ok(
+    sizes().every((size) => size > 0),
+    sizes().join(),
+  );
+});
 
 test('page cache: reads equal the file whatever the budget, and a grown file is read again', () => {
   using directory = temporaryDirectory();

@@ -2,7 +2,7 @@
  * Writes cut chunks to chunks_head/ (docs/format/head-chunks.md). The files are a cache of the WAL: losing their end
  * costs replay time, not samples, so they are not fsynced before their file is full.
  */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32c } from '@node-rs/crc32';
 import type { FileLayer } from '../../lib/file-layer.ts';
@@ -59,6 +59,7 @@ export class HeadChunkWriter {
     this.#fileBytes = fileBytes;
     onDisk(`create ${directory}`, () => files.makeDirectory(directory));
     this.#sequence = Math.max(0, ...headChunkSequences(directory));
+    this.#removeEmpty();
   }
 
   /**
@@ -152,7 +153,16 @@ export class HeadChunkWriter {
       // A failed flush may have closed it.
       if (this.#fd >= 0) this.#files.close(this.#fd);
       this.#fd = -1;
+      if (this.#offset === 0) this.#removeEmpty();
     }
+  }
+
+  /** Removes the newest file if it is empty: with one between others a Prometheus does not start. Nobody has its pages. */
+  #removeEmpty(): void {
+    const path = this.#path(this.#sequence);
+    if (!existsSync(path) || statSync(path).size > 0) return;
+    onDisk(`remove ${path}`, () => this.#files.remove(path));
+    this.#sequence = Math.max(0, ...headChunkSequences(this.#directory));
   }
 
   #nextFile(): void {

@@ -7,6 +7,7 @@ import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { readU32 } from '../../lib/big-endian.ts';
 import { crc32c } from '../../lib/crc32c.ts';
 import { CorruptionError } from '../../lib/errors.ts';
+import { diskError } from '../../lib/on-disk.ts';
 import { checkedPages } from './checked-pages.ts';
 import type { CheckedPages } from './checked-pages.ts';
 import { PAGE_BYTES } from './page-cache.ts';
@@ -74,7 +75,7 @@ export class SegmentReader {
   /**
    * Makes sure that the scratch's source holds the chunk at a ref, and sets the fields. The caller will go on to chunks
    * up to about `runEnd`, which is like a ref.
-   * @throws CorruptionError when there is no chunk with a right checksum.
+   * @throws CorruptionError when there is no chunk with a right checksum, CodedError unavailable when it cannot be read.
    */
   load(scratch: XorScratch, ref: number, runEnd: number): void {
     const segment = Math.floor(ref / SEGMENT_REFS);
@@ -133,9 +134,13 @@ export class SegmentReader {
   #read(file: PagedFile, offset: number, length: number, into: Int32Array): void {
     const { number, size } = file;
     const inside = offset >= SEGMENT_HEADER_BYTES && length > 0 && offset + length <= size;
-    if (!inside || !this.#cache.read(this.#files, number, offset, length, into)) {
-      throw corrupt('chunk lies outside its file', file, offset);
+    let isThere = false;
+    try {
+      isThere = inside && this.#cache.read(this.#files, number, offset, length, into);
+    } catch (thrown) {
+      throw diskError(`read ${file.path}`, thrown);
     }
+    if (!isThere) throw corrupt('chunk lies outside its file', file, offset);
   }
 
   #parseInWindow(file: PagedFile, offset: number): void {

@@ -6,6 +6,7 @@ import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { readU32 } from '../../lib/big-endian.ts';
 import { crc32c } from '../../lib/crc32c.ts';
 import { CorruptionError } from '../../lib/errors.ts';
+import { diskError, onDisk } from '../../lib/on-disk.ts';
 import { sizeUvarint } from '../../lib/varint.ts';
 import { checkedPages } from '../chunks/checked-pages.ts';
 import type { CheckedPages } from '../chunks/checked-pages.ts';
@@ -51,10 +52,12 @@ export class HeadChunkFiles implements PagedFiles {
     return this.#handle.number * FILES_PER_HEAD + sequence;
   }
 
+  /** @throws CodedError unavailable when the file cannot be opened. */
   descriptor(file: number): number {
     let fd = this.#descriptors.get(file);
     if (fd === undefined) {
-      fd = openSync(this.path(file % FILES_PER_HEAD), 'r');
+      const path = this.path(file % FILES_PER_HEAD);
+      fd = onDisk(`read ${path}`, () => openSync(path, 'r'));
       this.#descriptors.set(file, fd);
     }
     return fd;
@@ -68,12 +71,17 @@ export class HeadChunkFiles implements PagedFiles {
    * Bytes of a file as they are, past the page cache; valid until the next call.
    * perf: who walks over all series in label order jumps about in the files. Pages of 64 KiB would be read for a chunk
    * each, and push out those that queries use.
-   * @throws CorruptionError when the file ends early.
+   * @throws CorruptionError when the file ends early, CodedError unavailable when it cannot be read.
    */
   read(sequence: number, offset: number, length: number): Uint8Array {
     if (length > this.#buffer.length) this.#buffer = new Uint8Array(length * 2);
     const fd = this.descriptor(this.number(sequence));
-    const size = offset < 0 ? 0 : readSync(fd, this.#buffer, 0, length, offset);
+    let size = 0;
+    try {
+      if (offset >= 0) size = readSync(fd, this.#buffer, 0, length, offset);
+    } catch (thrown) {
+      throw diskError(`read ${this.path(sequence)}`, thrown);
+    }
     if (size < length) {
       throw new CorruptionError('head chunk lies outside its file', this.path(sequence), offset);
     }
@@ -129,6 +137,16 @@ export class ChunkSource {
     return this.#bytes.subarray(from, from + chunk.length);
   }
 
+  /** False when the file ends early. @throws CodedError unavailable. */
+  #read(file: number, offset: number, length: number, into: Int32Array): boolean {
+    const { files } = this;
+    try {
+      return this.#cache.read(files, files.number(file), offset, length, into);
+    } catch (thrown) {
+      throw diskError(`read ${files.path(file)}`, thrown);
+    }
+  }
+
   /** Puts a chunk's entry into the scratch's source and checks it; answers where its data begin there. */
   #load(scratch: XorScratch, { file, offset, length }: ChunkPlace): number {
     const { files } = this;
@@ -144,7 +162,7 @@ export class ChunkSource {
       this.#words = words;
       this.#bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
     }
-    if (start < 0 || !this.#cache.read(files, files.number(file), start, size, words))
+    if (start < 0 || !this.#read(file, start, size, words))
       throw fail('head chunk lies outside its file');
     const at = start & 3;
     const end = at + head + length;

@@ -1,6 +1,6 @@
 /**
  * The way of samples that came out of order into the head: logged to the WBL, put into short sorted lists, and moved to
- * chunks of their own when a list is full (prometheus tsdb/head_append.go, ooo_head.go; docs/format/wal.md, "WBL").
+ * chunks of their own when a list is full (prometheus tsdb/head_append.go, ooo_head.go; docs/format/wal.md, "The WBL").
  *
  * What is in a list is also in the log behind the series' last marker: a marker says that everything of the series
  * before it is in a chunk. So a full list is written to a file before the log is, and the marker goes first.

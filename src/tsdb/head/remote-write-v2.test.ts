@@ -9,6 +9,7 @@ import {
   fieldsOf as fields,
   varint,
 } from '../../../test/support/protobuf.ts';
+import { FUZZ_CASES, FUZZ_SEED } from '../../../test/support/mutation-fuzz.ts';
 import { hexOf as hex, meaningOfV1 } from '../../../test/support/remote-write-meaning.ts';
 import type { Meaning } from '../../../test/support/remote-write-meaning.ts';
 import { V2Translator } from './remote-write-v2.ts';
@@ -268,8 +269,8 @@ test('malformed bodies say where', () => {
   f(Buffer.of(0x22, 0, 0x2a, 5, 0x12, 0, 0x1a, 1, 0x07), 8);
 });
 
-test('mutated bodies are translated or refused', () => {
-  const seed = 20_261_121;
+test(`${FUZZ_CASES} mutated bodies are translated or refused, seed ${FUZZ_SEED}`, () => {
+  const seed = 20_261_120 + FUZZ_SEED;
   const random = new Random(seed);
   const body = Buffer.concat([
     symbols(...TABLE),
@@ -282,7 +283,7 @@ test('mutated bodies are translated or refused', () => {
   ]);
   const translator = new V2Translator();
   const fates = { translated: 0, refused: 0 };
-  for (let round = 0; round < 5000; round++) {
+  for (let round = 0; round < FUZZ_CASES; round++) {
     const mutant = Buffer.from(
       body.subarray(0, round % 5 === 0 ? random.below(body.length) : body.length),
     );
@@ -302,5 +303,5 @@ test('mutated bodies are translated or refused', () => {
       fates.refused++;
     }
   }
-  assert.ok(fates.translated > 500 && fates.refused > 500);
+  assert.ok(fates.translated > FUZZ_CASES / 10 && fates.refused > FUZZ_CASES / 10);
 });

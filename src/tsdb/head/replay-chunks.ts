@@ -11,6 +11,7 @@ import { H, HEADER, META, S } from './arena-layout.ts';
 import type { HeadWriter } from './head-writer.ts';
 import { putMeta } from './meta-list.ts';
 import type { OwnedSeries } from './histogram-stager.ts';
+import { placeOf } from './series-snapshot.ts';
 
 /** limit: refs are u32 in the arenas, and stored plus one. */
 const REF_MAX = 0xfffffffe;
@@ -34,8 +35,8 @@ export class ReplayChunks {
   count = 0;
   /** Entries whose series the log has not named yet. */
   readonly #waiting = new Map<number, PlacedEntry[]>();
-  /** The newest chunk of late samples of each ref: its file and where its entry begins. */
-  readonly #newestLate = new Map<number, { file: number; offset: number }>();
+  /** Where the entries of late chunks begin (placeOf), by ref. */
+  readonly #latePlaces = new Map<number, Set<number>>();
 
   /** `found` is told the encoding of each chunk. */
   constructor(head: HeadWriter, found: (what: string) => void) {
@@ -47,21 +48,31 @@ export class ReplayChunks {
   read(directory: string, log: Logger): void {
     const chunks = join(directory, 'chunks_head');
     if (!existsSync(chunks)) return;
+    let expected: number | undefined;
     for (const sequence of headChunkSequences(chunks)) {
-      if (this.damaged.length > 0) {
-        // compat: as Prometheus, nothing behind damage is used, or replay would leave a gap in a series.
-        this.damaged.push({ sequence, soundEnd: 0 });
-        continue;
-      }
-      const scan = scanHeadChunkFile(chunks, sequence, (entry) => this.#take(sequence, entry));
-      if (scan.problem === undefined) continue;
-      this.damaged.push({ sequence, soundEnd: scan.soundEnd });
-      log.warn('head chunks file is damaged, its samples come from the WAL', {
-        file: sequence,
-        offset: scan.soundEnd,
-        reason: scan.problem,
-      });
+      const problem = this.#readFile(chunks, sequence, expected ?? sequence);
+      expected = sequence + 1;
+      if (problem !== undefined)
+        log.warn('head chunks file is damaged, its samples come from the WAL', problem);
     }
+  }
+
+  /** Answers what is wrong for the log, once for all files. */
+  #readFile(
+    chunks: string,
+    sequence: number,
+    expected: number,
+  ): Record<string, string | number> | undefined {
+    // compat: as Prometheus, nothing behind damage or a gap is used, or replay would leave a gap in a series.
+    const behind = this.damaged.length > 0;
+    if (behind || sequence !== expected) {
+      this.damaged.push({ sequence, soundEnd: 0 });
+      return behind ? undefined : { file: expected, offset: 0, reason: 'it is missing' };
+    }
+    const scan = scanHeadChunkFile(chunks, sequence, (entry) => this.#take(sequence, entry));
+    if (scan.problem === undefined) return undefined;
+    this.damaged.push({ sequence, soundEnd: scan.soundEnd });
+    return { file: sequence, offset: scan.soundEnd, reason: scan.problem };
   }
 
   /** Whether chunks wait for their series. */
@@ -84,12 +95,9 @@ export class ReplayChunks {
     }
   }
 
-  /** Whether a chunk of late samples that a marker names was found: {@link MmapMarkerBatch}. */
+  /** Whether the chunk of late samples that a marker names was found, and no other in its place: {@link MmapMarkerBatch}. */
   hasLate(ref: number, marker: { readonly file: number; readonly offset: number }): boolean {
-    const newest = this.#newestLate.get(ref);
-    if (newest === undefined) return false;
-    if (marker.file !== newest.file) return marker.file < newest.file;
-    return marker.offset <= newest.offset;
+    return this.#latePlaces.get(ref)?.has(placeOf(marker.file, marker.offset)) === true;
   }
 
   #take(file: number, entry: HeadChunkEntry): void {
@@ -107,7 +115,8 @@ export class ReplayChunks {
     }
     if (late) {
       this.lateFiles.add(file);
-      this.#newestLate.set(entry.ref, { file, offset: entry.start });
+      const places = this.#latePlaces.get(entry.ref) ?? new Set<number>();
+      this.#latePlaces.set(entry.ref, places.add(placeOf(file, entry.start)));
     }
     const list = this.#waiting.get(entry.ref);
     const placed = { ...entry, file };

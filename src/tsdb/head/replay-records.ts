@@ -134,8 +134,11 @@ export class RecordReplay {
   /** The series of a ref; undefined, and counted, when nothing names it. */
   find(ref: number): OwnedSeries | undefined {
     const target = this.#refs.find(ref);
-    if (target === undefined) this.unknownRefs++;
-    return target;
+    if (target !== undefined) return target;
+    this.unknownRefs++;
+    // A log that lost its series must not give their samples to new ones: the WBL is read behind all of the WAL.
+    if (ref <= REF_MAX) this.#head.reserveRef(ref);
+    return undefined;
   }
 
   #takeSeries(record: Uint8Array, where: string): void {
@@ -284,6 +287,8 @@ export class RecordReplay {
     decodeMmapMarkers(record, markers, where);
     for (let i = 0; i < markers.length; i++) {
       const ref = markers.refs[i] as number;
+      // What was in a list can be several chunks, with a marker each: it is there when the last one is.
+      if (markers.refs[i + 1] === ref && i + 1 < markers.length) continue;
       const target = this.#refs.find(ref);
       const place = { file: markers.files[i] as number, offset: markers.offsets[i] as number };
       const none = place.file === 0 && place.offset === 0;

@@ -12,6 +12,7 @@ import type { Logger } from '../../lib/log.ts';
 import { newestCheckpoint } from '../wal/checkpoint.ts';
 import { RECORD_NAMES } from '../wal/records.ts';
 import type { SnapshotName } from '../wal/snapshot-format.ts';
+import { checkManifest } from '../wal/snapshot-manifest.ts';
 import { readSegmentFrom } from '../wal/wal-reader.ts';
 import type { OnRecord, WalDamage } from '../wal/wal-reader.ts';
 import { segmentName } from '../wal/page-format.ts';
@@ -116,6 +117,22 @@ class Replay {
     const snapshot = usableSnapshot(this.#directory, last);
     if (snapshot === undefined) return undefined;
     const { name } = snapshot;
+    const places = {
+      snapshot: join(this.#directory, name),
+      chunks: join(this.#directory, 'chunks_head'),
+    };
+    // compat: as Prometheus, what chunks_head/ has lost comes from the log.
+    const problem = this.#chunks.damaged.length > 0 ? 'it is damaged' : checkManifest(places);
+    if (problem !== '') {
+      this.#log.warn(
+        'chunks_head/ is not that of the snapshot, the log is read from its beginning',
+        {
+          snapshot: name,
+          reason: problem,
+        },
+      );
+      return undefined;
+    }
     try {
       const directory = this.#directory;
       replaySnapshot(this.#head, this.#records, { directory, name, log: this.#log });
@@ -145,10 +162,26 @@ class Replay {
     }
     const first = Math.max(before, (checkpoint?.index ?? -1) + 1);
     const segments = segmentIndexes(directory).filter((i) => i >= first);
+    // The WBL loses its oldest segments without a checkpoint.
+    this.#noteGaps(log, log === 'wal' ? first : segments[0], segments);
     for (const index of segments) {
       const offset = index === from?.segment ? from.offset : 0;
       const newest = index === segments.at(-1);
       this.#readSegment({ directory, index, offset }, take, { log, newest });
+    }
+  }
+
+  /** Says which segments are not there: what they held is lost, and nothing else would tell. */
+  #noteGaps(log: LogName, first: number | undefined, segments: readonly number[]): void {
+    let expected = first;
+    for (const index of segments) {
+      if (index !== expected)
+        this.#log.error('WAL segments are missing, what they held is lost', {
+          log,
+          from: segmentName(expected ?? index),
+          to: segmentName(index - 1),
+        });
+      expected = index + 1;
     }
   }
 

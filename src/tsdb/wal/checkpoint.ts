@@ -66,7 +66,11 @@ export function newestCheckpoint(directory: string): { name: string; index: numb
 export function makeCheckpoint(options: CheckpointOptions): CheckpointReport | undefined {
   const { directory, openSegment, files } = options;
   const previous = newestCheckpoint(directory);
-  if (previous !== undefined) removeUpTo(directory, previous.index, files);
+  if (previous !== undefined) {
+    // Its name may have failed to become durable the last time.
+    files.fsyncDirectory(directory);
+    removeUpTo(directory, previous.index, files);
+  }
   const segments = segmentIndexes(directory).filter((i) => i > (previous?.index ?? -1));
   const first = segments[0] ?? openSegment;
   const last = first + Math.floor(((openSegment - 1 - first) * 2) / 3);

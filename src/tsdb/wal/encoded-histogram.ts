@@ -1,6 +1,6 @@
 /**
- * One histogram as it is in WAL records and snapshots (docs/format/wal.md, "Histograms"), to and from columns. Prometheus
- * tsdb/record/record.go is the format's home.
+ * One histogram as it is in WAL records and snapshots (docs/format/wal.md, "7 to 10: histograms"), to and from columns.
+ * Prometheus tsdb/record/record.go is the format's home.
  */
 import { readU32 } from '../../lib/big-endian.ts';
 import { readUvarint, readVarint } from '../../lib/varint.ts';

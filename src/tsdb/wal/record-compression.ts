@@ -13,7 +13,7 @@ export type RecordCompression = 'none' | 'snappy' | 'zstd';
 /** limit: bytes of a record, decompressed: four segments. Prometheus writes one commit, some MB at the most. */
 export const RECORD_BYTES_MAX = 512 * 1024 * 1024;
 /** A snappy element of three bytes copies 64 at the most: no block is larger than so many times its bytes. */
-const SNAPPY_GROWTH_MAX = 64 / 3;
+export const SNAPPY_GROWTH_MAX = 64 / 3;
 
 /** A zstd frame begins with these bytes (RFC 8878, section 3.1.1). */
 const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd] as const;

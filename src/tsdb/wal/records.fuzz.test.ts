@@ -1,9 +1,10 @@
 /**
  * Mutated records of every type: what comes out is a batch or a CorruptionError, soon, and no larger than the bytes allow.
- * More rounds: WAL_FUZZ_CASES=1000000 node --test src/tsdb/wal/records.fuzz.test.ts
+ * More rounds: scripts/soak-fuzz.ts.
  */
 import { equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import { FUZZ_CASES, FUZZ_SEED } from '../../../test/support/mutation-fuzz.ts';
 import { CorruptionError } from '../../lib/errors.ts';
 import { Random } from '../../lib/prng.ts';
 import { ShortBytesError } from '../../lib/varint.ts';
@@ -22,8 +23,8 @@ import {
   encodeTombstoneRecord,
 } from './tombstone-records.ts';
 
-const CASES = Number(process.env['WAL_FUZZ_CASES'] ?? 5000);
-const SEED = Number(process.env['WAL_FUZZ_SEED'] ?? 1);
+const CASES = FUZZ_CASES;
+const SEED = FUZZ_SEED;
 
 /** Changes, removes, doubles or inserts bytes; the type byte stays. */
 function mutate(record: Uint8Array, random: Random): Uint8Array {

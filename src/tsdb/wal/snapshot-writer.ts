@@ -19,6 +19,7 @@ import {
   snapshotName,
 } from './snapshot-format.ts';
 import type { SnapshotChunk, SnapshotSeries } from './snapshot-format.ts';
+import { writeManifest } from './snapshot-manifest.ts';
 import type { TombstoneBatch } from './tombstone-records.ts';
 import { WalWriter } from './wal-writer.ts';
 
@@ -60,7 +61,7 @@ export interface SnapshotReport {
 }
 
 /**
- * Writes a snapshot and deletes the others.
+ * Writes a snapshot and deletes the others. What it relies on in chunks_head/ must be durable.
  * @throws CodedError unavailable when the disk refuses, and what `series` throws: older ones are then where they were.
  */
 export function writeSnapshot(options: SnapshotOptions, content: SnapshotContent): SnapshotReport {
@@ -74,6 +75,7 @@ export function writeSnapshot(options: SnapshotOptions, content: SnapshotContent
     writer.addTombstones(content.tombstones);
     writer.addExemplars(content.exemplars);
     writer.close();
+    writeManifest(files, { snapshot: temporary, chunks: join(directory, 'chunks_head') });
     // One of the same name stands for the same point of the log; a rename does not replace a directory.
     files.remove(join(directory, name));
     files.rename(temporary, join(directory, name));

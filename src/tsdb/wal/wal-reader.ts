@@ -2,7 +2,8 @@
  * Reads WAL segments record by record (docs/format/wal.md), one page in memory at a time.
  *
  * A torn end is normal after a crash; damage before it is not. The reader tells the two apart and, past damage, looks
- * for the next record that begins on a page: what is sound is kept, what was lost is reported.
+ * for the next record: behind the damaged fragment if a sound one is there, else on a later page. What is sound is kept,
+ * what was lost is reported.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,8 +34,7 @@ export interface WalDamage {
 export type OnRecord = (record: Uint8Array, offset: number) => void;
 
 /**
- * Calls `onRecord` for each record of a segment, in order. Damage goes to `onDamage`; reading goes on behind it where a
- * record begins on a later page.
+ * Calls `onRecord` for each record of a segment, in order. Damage goes to `onDamage`; reading goes on behind it.
  */
 export function readSegment(
   directory: string,
@@ -113,7 +113,9 @@ class SegmentReader {
       const problem = this.#checkFragment(at, size, type, length);
       if (problem !== undefined) {
         this.#fail(base + at, problem);
-        return;
+        if (!this.#isSound(end + length, size)) return;
+        at = end + length;
+        continue;
       }
       const fragment = page.subarray(end, end + length);
       this.#take(type, flags, fragment, base + at, base + end + length);
@@ -134,6 +136,16 @@ class SegmentReader {
       0;
     const got = fragmentCrc(page.subarray(end, end + length));
     return got === want ? undefined : 'checksum mismatch';
+  }
+
+  /** Whether a fragment with data begins at a place of the page, so that what is damaged ends there as it says. */
+  #isSound(at: number, size: number): boolean {
+    if (at + FRAGMENT_HEADER_BYTES >= size) return false;
+    const page = this.#page;
+    const type = (page[at] as number) & FRAGMENT_TYPE_MASK;
+    const length = ((page[at + 1] as number) << 8) | (page[at + 2] as number);
+    if (type === FRAGMENT.pageTerm || length === 0) return false;
+    return this.#checkFragment(at, size, type, length) === undefined;
   }
 
   #take(type: number, flags: number, fragment: Uint8Array, start: number, end: number): void {

@@ -4,7 +4,8 @@
  * Invariants:
  * - `log` writes all its records with one write, and leaves the segment ending after the last whole record, whatever
  *   fails: a failed write is cut back. When even that fails, the segment is abandoned and the next one begun.
- * - A segment whose fsync failed is never fsynced again: what the kernel dropped would be reported as safe.
+ * - A segment whose fsync failed is never fsynced again: what the kernel dropped would be reported as safe. With
+ *   `keepUnsynced`, its records are written anew, before any others, to the segment that is begun for it.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ import { FrameBuilder, framedSize } from './frame-builder.ts';
 import { SEGMENT_BYTES, parseSegmentName, segmentName } from './page-format.ts';
 import { compressRecord, compressionFlag } from './record-compression.ts';
 import type { RecordCompression } from './record-compression.ts';
+import { UnsyncedRecords } from './unsynced-records.ts';
 
 /** What a writer needs. */
 export interface WalWriterOptions {
@@ -29,7 +31,12 @@ export interface WalWriterOptions {
   readonly compression?: RecordCompression;
   /** Told how long compressing, checksums and writing take. */
   readonly phases?: Phases<LogPhase>;
+  /** Keeps what was logged since the last {@link WalWriter.sync}, which is called soon, in memory, too. */
+  readonly keepUnsynced?: boolean;
 }
+
+/** limit: bytes that wait for an fsync: on a disk that refuses it they are written anew again and again. */
+const UNSYNCED_BYTES_MAX = 64 << 20;
 
 /** What logging consists of. */
 export type LogPhase = 'compress' | 'checksum' | 'write';
@@ -48,6 +55,7 @@ export class WalWriter {
   #lost: Error | undefined;
   readonly #compression: RecordCompression;
   readonly #frames: FrameBuilder;
+  readonly #unsynced: UnsyncedRecords | undefined;
 
   /** Starts a fresh segment after the newest one there is. @throws CodedError unavailable when the disk refuses. */
   constructor(options: WalWriterOptions) {
@@ -55,6 +63,7 @@ export class WalWriter {
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.#compression = options.compression ?? 'snappy';
     this.#frames = new FrameBuilder(compressionFlag(this.#compression));
+    if (options.keepUnsynced === true) this.#unsynced = new UnsyncedRecords();
     const { directory, files } = options;
     onDisk(`create ${directory}`, () => files.makeDirectory(directory));
     this.#index = Math.max(-1, ...segmentIndexes(options.directory));
@@ -80,8 +89,19 @@ export class WalWriter {
     phases?.begin();
     const bodies = records.map((record) => compressRecord(record, this.#compression));
     phases?.end('compress');
+    this.#write(bodies);
+  }
+
+  #write(bodies: readonly Uint8Array[]): void {
+    const { phases } = this.#options;
+    const unsynced = this.#unsynced;
+    const waiting = unsynced?.bytes ?? 0;
+    if (waiting > UNSYNCED_BYTES_MAX && bodies.length > 0) {
+      const reason = `${waiting} of ${UNSYNCED_BYTES_MAX} bytes are not durable yet`;
+      throw new CodedError('unavailable', `write WAL: ${reason}`);
+    }
     if (this.#fd < 0 || this.#offset + framedSize(bodies) > this.#segmentBytes) this.#roll();
-    const frame = this.#frames.build(bodies, this.#offset);
+    const frame = this.#frames.build(unsynced?.before(bodies) ?? bodies, this.#offset);
     phases?.end('checksum');
     try {
       this.#options.files.write(this.#fd, frame, this.#offset);
@@ -91,15 +111,21 @@ export class WalWriter {
     }
     this.#offset += frame.length;
     this.#dirty = true;
+    if (unsynced !== undefined) {
+      this.#lost = undefined;
+      // perf: a compressed record is memory of its own.
+      unsynced.add(this.#compression === 'none' ? bodies.map((body) => body.slice()) : bodies);
+    }
     phases?.end('write');
   }
 
   /**
    * Makes everything logged durable.
-   * @throws CodedError unavailable when something logged since the last call is not and will not be: the fsync failed,
-   * or a segment had to be left behind.
+   * @throws CodedError unavailable when something logged since the last call is not: the fsync failed, or a segment had to
+   * be left behind. With `keepUnsynced` the next call tries again.
    */
   sync(): void {
+    if (this.#unsynced?.isLeft === true) this.#write([]);
     this.#syncSegment();
     const lost = this.#lost;
     this.#lost = undefined;
@@ -120,6 +146,7 @@ export class WalWriter {
     try {
       this.#options.files.fsync(this.#fd);
       this.#dirty = false;
+      this.#unsynced?.clear();
     } catch (thrown) {
       this.#abandon(`fsync WAL: ${errorText(thrown)}`, thrown);
     }
@@ -127,7 +154,7 @@ export class WalWriter {
 
   /** Syncs and closes. The writer cannot be used afterwards. */
   close(): void {
-    if (this.#fd < 0) return;
+    if (this.#fd < 0 && this.#unsynced?.isLeft !== true) return;
     try {
       this.sync();
     } finally {
@@ -184,6 +211,7 @@ export class WalWriter {
     }
     if (this.#dirty) {
       this.#lost = new CodedError('unavailable', message, { cause });
+      if (this.#unsynced !== undefined) this.#unsynced.isLeft = true;
       this.#options.log.error('segment was not made durable', {
         segment: segmentName(this.#index),
         err: message,
