@@ -8,6 +8,7 @@ import { ROOT } from '../test/support/server-process.ts';
 import { benchBlock } from './macro/block.ts';
 import { benchCompact } from './macro/compact.ts';
 import { benchIngest } from './macro/ingest.ts';
+import { benchReady } from './macro/ready.ts';
 import { benchReplay } from './macro/replay.ts';
 import { benchQuery } from './macro/query.ts';
 import { benchStartup } from './macro/startup.ts';
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   ingest: () => benchIngest(SERVER),
   'ingest-200k': () => benchIngest(SERVER, 200_000),
   'ingest-1m': () => benchIngest(SERVER, 1_000_000),
+  ready: () => benchReady(SERVER),
   replay: () => benchReplay(SERVER),
   query: () => benchQuery(SERVER),
   block: () => benchBlock(SERVER),
