@@ -1,5 +1,5 @@
 /**
- * The fuzz tests with a million cases a codec: `node scripts/soak-fuzz.ts`, `-- --cases=50000 --seed=7 block`. Takes hours.
+ * The fuzz tests with a million cases a codec: `npm run soak:fuzz`, `npm run soak:fuzz -- --cases=50000 block`. Takes hours.
  *
  * Runs one file of fuzz tests after the other, each in a process of its own; words behind the options are parts of their
  * paths. The seed is printed and repeats a run. `N passed, N failed` (files) is the last line.

@@ -57,6 +57,7 @@ export class CheckpointFilter {
   readonly #deadRefs: Float64Array;
   readonly #histograms = new HistogramReader();
   readonly #metadata = new LatestMetadata();
+  #sound: Output | undefined;
 
   constructor({ mint, deadRefs = new Float64Array(0) }: FilterOptions) {
     this.#mint = mint;
@@ -69,7 +70,16 @@ export class CheckpointFilter {
    */
   filter(record: Uint8Array, where: string): Uint8Array {
     const reader = new RecordReader(record, where);
+    this.#sound = undefined;
     return readWhole(reader, () => (reader.more ? this.#filter(reader) : NOTHING));
+  }
+
+  /**
+   * What a checkpoint keeps of the record that {@link filter} has just refused as corrupt: of series and samples the
+   * entries before the fault, of others nothing, as replay takes them.
+   */
+  soundPart(): Uint8Array {
+    return this.#sound?.bytes ?? NOTHING;
   }
 
   /** Records with the latest metadata of each series. */
@@ -113,6 +123,7 @@ export class CheckpointFilter {
 
   #series(reader: RecordReader): Uint8Array {
     const out = new Output(reader, 1);
+    this.#sound = out;
     while (reader.more) {
       const from = reader.pos;
       const alive = !this.#isDead(reader.u64('series ref'));
@@ -142,6 +153,7 @@ export class CheckpointFilter {
     reader.skip(8);
     const baseTime = reader.roughI64();
     const out = new Output(reader, BASES_BYTES);
+    if (type === RECORD.samples) this.#sound = out;
     while (reader.more) {
       const from = reader.pos;
       readUvarint(reader);

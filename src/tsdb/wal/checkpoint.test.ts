@@ -162,6 +162,29 @@ test('a damaged segment makes no checkpoint and is named; nothing is deleted', (
   ]);
 });
 
+test('a record that is none of its type is left out and named: it must not keep the log from getting shorter', () => {
+  using temporary = temporaryDirectory();
+  const directory = temporary.path;
+  const nonsense = Uint8Array.of(RECORD.tombstones, 1, 2);
+  const kept = samples(1n, 1_000n, [[1n, 1_000n, 7n]]);
+  // Replay takes the entry before the fault, and so does the checkpoint.
+  const cut = Buffer.concat([kept, Buffer.of(0x80)]);
+  const open = writeSegments(directory, [[nonsense, kept], [cut], [kept], [kept]]);
+  const lines: string[] = [];
+  const log = { ...nopLogger, error: (text: string) => lines.push(text) };
+  const report = makeCheckpoint({
+    directory,
+    mint: 0,
+    openSegment: open,
+    files: systemFiles,
+    log,
+  });
+  equal(report?.segment, 2);
+  deepEqual(replayed(directory), [kept, kept, kept, kept].map(hex));
+  const line = 'a WAL record cannot be read, the checkpoint leaves it out';
+  deepEqual(lines, [line, line]);
+});
+
 test('a disk that refuses at any moment leaves the log whole', () => {
   let failed = 0;
   for (let operation = 1; ; operation++) {

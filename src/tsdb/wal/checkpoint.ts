@@ -60,7 +60,7 @@ export function newestCheckpoint(directory: string): { name: string; index: numb
 /**
  * Makes a checkpoint of the older two thirds of the closed segments and deletes what it stands for; undefined when
  * there are too few. Safe beside a writer that appends to `openSegment`.
- * @throws CorruptionError when a segment or record is damaged, CodedError not_implemented when a record's type is not
+ * @throws CorruptionError when a segment is damaged, CodedError not_implemented when a record's type is not
  * known (what the log holds stays as it is then); the file layer's errors.
  */
 export function makeCheckpoint(options: CheckpointOptions): CheckpointReport | undefined {
@@ -122,6 +122,7 @@ function checkpoints(directory: string): { name: string; index: number }[] {
 class Copier {
   readonly #filter: CheckpointFilter;
   readonly #writer: WalWriter;
+  readonly #log: Logger;
   #batch: Uint8Array[] = [];
   #batchBytes = 0;
 
@@ -129,6 +130,7 @@ class Copier {
     const { files, log, compression, mint, dead } = options;
     const deadRefs = dead?.refs.filter((_ref, i) => (dead.segments[i] as number) <= last);
     this.#filter = new CheckpointFilter({ mint, ...(deadRefs && { deadRefs }) });
+    this.#log = log;
     this.#writer = new WalWriter({
       directory: temporary,
       files,
@@ -146,7 +148,7 @@ class Copier {
     readSegment(
       directory,
       index,
-      (record, offset) => this.#add(this.#filter.filter(record, `${path} at ${offset}`)),
+      (record, offset) => this.#add(this.#keptOf(record, `${path} at ${offset}`)),
       ({ file, offset, reason }) => {
         throw new CorruptionError(reason, file, offset);
       },
@@ -166,6 +168,18 @@ class Copier {
       this.#writer.close();
     } catch {
       // Its directory is deleted next, and the error that led here is what the caller throws.
+    }
+  }
+
+  /** A record of the right checksum that is none of its type would keep the log from getting shorter for ever. */
+  #keptOf(record: Uint8Array, where: string): Uint8Array {
+    try {
+      return this.#filter.filter(record, where);
+    } catch (thrown) {
+      if (!(thrown instanceof CorruptionError)) throw thrown;
+      const err = thrown.message;
+      this.#log.error('a WAL record cannot be read, the checkpoint leaves it out', { err });
+      return this.#filter.soundPart();
     }
   }
 
