@@ -2,10 +2,8 @@
  * Which blocks a TSDB has and where its head begins, in shared memory: published by one thread, read by all others at
  * each select, so that a sample is seen exactly once while it moves from the head to a block.
  *
- * Moving data takes steps, with `drain` between them: waiting until every query that began before has ended.
- *
- *   cut      block written → publish {block, headMint} → drain → head truncated, files deleted → publish {headFirstFile}
- *   delete   publish {block in retiring} → drain → files deleted → publish {block gone}
+ * Moving data takes steps, with `drain` between them: waiting until every query that began before has ended
+ * (docs/design/0003-blocks-and-head.md draws them). What is to go is named in `retiring` first.
  *
  * A reader closes what neither list names. As a safeguard, a select that the head was truncated under all the same
  * is told by {@link TableView.truncated}: an error, never an answer without those samples.

@@ -1,6 +1,6 @@
 /**
  * Where things lie in a head arena (docs/format/head-arena.md draws it). The kernel has the same numbers
- * (src/kernels/ingest.as.ts); the test of the kernel and its twin holds the two together.
+ * (src/kernels/parts/ingest-layout.as.ts); the test of the kernel and its twin holds the two together.
  */
 
 /** Address of the header: 0 stays free, so that address 0 can mean "none". */

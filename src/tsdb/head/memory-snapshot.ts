@@ -32,7 +32,7 @@ export function saveHead(head: HeadWriter, options: SaveOptions): SnapshotReport
   const content = {
     series: seriesOf(head),
     tombstones: tombstonesOf(head),
-    exemplars: exemplarsOf(head),
+    exemplars: exemplarsOf(head, liveRefs(head)),
   };
   return writeSnapshot(options, content);
 }
@@ -97,9 +97,19 @@ function tombstonesOf(head: HeadWriter): TombstoneBatch {
   return stones;
 }
 
-function exemplarsOf(head: HeadWriter): ExemplarBatch {
+function liveRefs(head: HeadWriter): ReadonlySet<number> {
+  const refs = new Set<number>();
+  if (head.exemplars.size === 0) return refs;
+  for (const ingest of head.arenas)
+    for (const series of addresses(ingest)) refs.add(ingest.arena.getI64(series + S.ref));
+  return refs;
+}
+
+/** Those of series that are still there: nobody could find the others again. */
+function exemplarsOf(head: HeadWriter, live: ReadonlySet<number>): ExemplarBatch {
   const batch = new ExemplarBatch();
   head.exemplars.each((ref, { labels, t, value }) => {
+    if (!live.has(ref)) return;
     const i = batch.add(ref, t, labels);
     batch.samples.v[i] = value;
   });

@@ -262,6 +262,7 @@ export class RecordReplay {
     for (let i = 0; i < batch.length; i++) {
       const target = this.find(batch.refs[i] as number);
       if (target === undefined) continue;
+      if (batch.st[i] !== 0) this.startTimestamps++;
       const { halves } = batch;
       const t = batch.t[i] as number;
       this.#head.late.replayFloat(target, t, halves[2 * i] as number, halves[2 * i + 1] as number);
@@ -273,7 +274,9 @@ export class RecordReplay {
     decodeHistograms(record, this.#histograms, where);
     for (let i = 0; i < this.#histograms.length; i++) {
       const target = this.find(this.#histograms.refs[i] as number);
-      if (target !== undefined) this.#head.late.replayHistogram(target, this.#histograms, i);
+      if (target === undefined) continue;
+      if (this.#histograms.st[i] !== 0) this.startTimestamps++;
+      this.#head.late.replayHistogram(target, this.#histograms, i);
     }
   }
 
