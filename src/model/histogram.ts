@@ -54,7 +54,8 @@ function equalSpans(a: Int32Array, b: Int32Array): boolean {
   return true;
 }
 
-function equalBits(a: Float64Array, b: Float64Array): boolean {
+/** Whether two arrays hold the same doubles: -0 is not 0, any NaN is any other. */
+export function equalBits(a: Float64Array, b: Float64Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;

@@ -13,6 +13,7 @@ import { REGION_CLASS } from './histogram-writer.ts';
 import type { OwnedSeries } from './histogram-stager.ts';
 import { regionBytes } from './late-samples.ts';
 import { putMeta } from './meta-list.ts';
+import { noFloatIsNewest } from './newest-samples.ts';
 import type { RecordReplay } from './replay-records.ts';
 
 /** perf: series that are made known at a time, by the kernel. */
@@ -135,8 +136,10 @@ class SnapshotReplay {
       arena.set(series + S.lastV, chunk.lastValue[0] as number);
       arena.set(series + S.lastV + 4, chunk.lastValue[1] as number);
     }
-    if (chunk.lastHistogram !== undefined)
+    if (chunk.lastHistogram !== undefined) {
       this.#head.histogramWriter(owner).keepNewest(series, chunk.lastHistogram, 0);
+      noFloatIsNewest(owner, series);
+    }
     this.#head.noteRestored(owner, { series, meta, mint, maxt, count });
   }
 }

@@ -18,6 +18,7 @@ import type { OnRecord, WalDamage } from '../wal/wal-reader.ts';
 import { segmentName } from '../wal/page-format.ts';
 import { segmentIndexes } from '../wal/wal-writer.ts';
 import type { HeadWriter } from './head-writer.ts';
+import { restoreNewestSamples } from './newest-samples.ts';
 import { ReplayChunks } from './replay-chunks.ts';
 import { RecordReplay } from './replay-records.ts';
 import { replaySnapshot, usableSnapshot } from './replay-snapshot.ts';
@@ -86,6 +87,7 @@ class Replay {
     this.#readLog('wal', (record, where) => records.takeWal(record, where), from);
     this.#readLog('wbl', (record, where) => records.takeWbl(record, where));
     records.close();
+    restoreNewestSamples(this.#head, this.#directory, this.#log);
     const { unknownRefs, startTimestamps } = records;
     if (unknownRefs > 0)
       this.#log.warn('samples without a series record were left out', { samples: unknownRefs });
