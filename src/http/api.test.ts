@@ -10,7 +10,7 @@ import { HttpServer } from '../ops/http-server.ts';
 import { ProcessMetrics } from '../ops/metrics.ts';
 import { Probe } from '../ops/probe.ts';
 import { parseExpr } from '../promql/parse/parse.ts';
-import type { MatrixResult } from '../promql/result.ts';
+import { NO_HISTOGRAMS, type MatrixResult } from '../promql/result.ts';
 import { registerApi } from './api.ts';
 import { type Dialect, prometheusDialect, thanosDialect } from './dialect.ts';
 import { encodeResult, encodeStrings } from './json-result.ts';
@@ -24,6 +24,7 @@ const EMPTY: MatrixResult = {
   offsets: Uint32Array.of(0),
   t: new Float64Array(),
   v: new Float64Array(),
+  histograms: NO_HISTOGRAMS,
 };
 
 /** A service over no data: parses queries with the real parser and remembers what it was asked. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Labels } from '../model/labels.ts';
+import { NO_HISTOGRAMS } from '../promql/result.ts';
 import { floatText, JsonPieces } from './json-pieces.ts';
 import { encodeLabelSets, encodeResult, encodeStrings, type ResultData } from './json-result.ts';
 
@@ -66,6 +67,7 @@ function matrix(...series: [Record<string, string>, [number, number][]][]): Resu
     offsets: Uint32Array.from(offsets),
     t: Float64Array.from(samples, ([t]) => t),
     v: Float64Array.from(samples, ([, v]) => v),
+    histograms: NO_HISTOGRAMS,
   };
 }
 
@@ -77,7 +79,13 @@ test('results of each type', () => {
   f({ type: 'scalar', t, v: 1 }, '{"resultType":"scalar","result":[1795241494.156,"1"]}');
   f({ type: 'string', t, v: 'a' }, '{"resultType":"string","result":[1795241494.156,"a"]}');
   f(matrix(), '{"resultType":"matrix","result":[]}');
-  const none: ResultData = { type: 'vector', labels: [], t, v: new Float64Array() };
+  const none: ResultData = {
+    type: 'vector',
+    labels: [],
+    t,
+    v: new Float64Array(),
+    histograms: undefined,
+  };
   f(none, '{"resultType":"vector","result":[]}');
   const up = Labels.fromObject({ __name__: 'up', job: 'a "b"\n' });
   const vector: ResultData = {
@@ -85,6 +93,7 @@ test('results of each type', () => {
     labels: [up, Labels.fromObject({})],
     t: 2500,
     v: Float64Array.of(1, NaN),
+    histograms: undefined,
   };
   const first = String.raw`{"metric":{"__name__":"up","job":"a \"b\"\n"},"value":[2.500,"1"]}`;
   f(vector, `{"resultType":"vector","result":[${first},{"metric":{},"value":[2.500,"NaN"]}]}`);

@@ -15,6 +15,7 @@ import { NO_FEATURES, type ParseOptions } from './parse/options.ts';
 import { parseExpr } from './parse/parse.ts';
 import { documentedType } from './parse/value-type.ts';
 import { buildPlan } from './plan/build.ts';
+import { NO_HISTOGRAMS } from './result.ts';
 import type {
   MatrixResult,
   QueryResult,
@@ -195,6 +196,7 @@ function vectorAnswer({ labels, values, present }: StepVectors, t: number): Vect
     labels: rows.map((i) => labels[i] as Labels),
     t,
     v: Float64Array.from(rows, (i) => values[i] as number),
+    histograms: undefined,
   };
 }
 
@@ -203,7 +205,7 @@ function sortedMatrix({ labels, offsets, t, v }: RawSeries): MatrixResult {
   const order = labels.map((_, i) => i);
   const compare = (a: number, b: number) => compareLabels(labels[a] as Labels, labels[b] as Labels);
   if (order.every((i) => i === 0 || compare(i - 1, i) <= 0)) {
-    return { type: 'matrix', labels, offsets, t, v };
+    return { type: 'matrix', labels, offsets, t, v, histograms: NO_HISTOGRAMS };
   }
   order.sort(compare);
   const sorted = {
@@ -220,5 +222,10 @@ function sortedMatrix({ labels, offsets, t, v }: RawSeries): MatrixResult {
     at += to - from;
     sorted.offsets[row + 1] = at;
   }
-  return { type: 'matrix', labels: order.map((i) => labels[i] as Labels), ...sorted };
+  return {
+    type: 'matrix',
+    labels: order.map((i) => labels[i] as Labels),
+    ...sorted,
+    histograms: NO_HISTOGRAMS,
+  };
 }

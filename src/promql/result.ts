@@ -2,7 +2,7 @@
  * Results of queries, in columns, ready to be streamed. All arrays belong to the caller.
  *
  * A matrix keeps the samples of all series one after the other: series i has the samples offsets[i] (inclusive) to
- * offsets[i + 1] (exclusive) of `t` and `v`, so `offsets` has one element more than `labels`.
+ * offsets[i + 1] (exclusive) of `t` and `v`, so `offsets` has one element more than `labels`. A series may have floats and native histograms.
  *
  *   labels   [ {a}        {b}     ]
  *   offsets  [ 0          3      5 ]
@@ -12,7 +12,25 @@
  * Timestamps are those of the steps, except for an instant query of a range selector, whose samples keep their own.
  * Series without any sample do not occur. -0 is a value of its own and prints as "-0".
  */
+import type { FloatHistogram } from '../model/float-histogram/float-histogram.ts';
 import type { Labels } from '../model/labels.ts';
+
+/**
+ * The native histograms of all series, one after the other: series i has those from offsets[i] (inclusive) to
+ * offsets[i + 1] (exclusive) of `t` and `values`. Where no series has any, `offsets` is empty.
+ */
+export interface MatrixHistograms {
+  readonly offsets: Uint32Array;
+  readonly t: Float64Array;
+  readonly values: readonly FloatHistogram[];
+}
+
+/** Of an answer without native histograms. */
+export const NO_HISTOGRAMS: MatrixHistograms = {
+  offsets: new Uint32Array(0),
+  t: new Float64Array(0),
+  values: [],
+};
 
 /** The series of a range query, or of an instant query of a range selector, sorted by labels. */
 export interface MatrixResult {
@@ -21,6 +39,7 @@ export interface MatrixResult {
   readonly offsets: Uint32Array;
   readonly t: Float64Array;
   readonly v: Float64Array;
+  readonly histograms: MatrixHistograms;
 }
 
 /** The series of an instant query with one value each, in the order that sort() and topk() give. */
@@ -30,6 +49,8 @@ export interface VectorResult {
   /** The evaluation time, ms. */
   readonly t: number;
   readonly v: Float64Array;
+  /** The native histogram of each series that has one in place of a number; undefined when none has. */
+  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
 }
 
 /** A number. */

@@ -78,6 +78,11 @@ export interface SeriesSet {
    */
   readHistograms(i: number, into: HistogramColumns, dropStale: boolean): void;
   /**
+   * The start timestamps (ms; 0: none) of the samples that the last readFloats or readHistograms of the i-th series gave,
+   * one each; undefined when the storage keeps none. Valid until the next read.
+   */
+  readStarts?(i: number, of: 'floats' | 'histograms'): Float64Array | undefined;
+  /**
    * A description of series from..to (exclusive) that another thread turns into a set over the same samples with
    * {@link Queryable.openShared}: plain data that survives a structured clone. Series keep their order; the new set
    * counts from 0. Labels need not be available there: only samples are.
