@@ -1,8 +1,8 @@
 /** A storage in memory, for tests of what stands on {@link Queryable}: columns as they are, nothing decoded. */
-import type { HistogramColumns } from '../../src/model/histogram.ts';
+import { isStaleRow } from '../../src/chunkenc/histogram-chunk-writer.ts';
+import { HistogramColumns } from '../../src/model/histogram.ts';
 import { compareLabels, type Labels } from '../../src/model/labels.ts';
 import type { Matcher } from '../../src/model/matcher.ts';
-import { STALE_NAN_HI } from '../../src/model/value.ts';
 import { compareUtf8 } from '../../src/lib/utf8.ts';
 import {
   isStaleAt,
@@ -15,46 +15,63 @@ import {
 } from '../../src/storage/storage.ts';
 
 /** The samples of one series, in order of time. Stale markers are kept as bits: copy with `set` only. */
-export interface MemorySeries {
-  readonly labels: Labels;
+interface Samples {
   t: Float64Array;
   v: Float64Array;
+  /** Start timestamps of the floats, one each. */
+  st: Float64Array | undefined;
+  histograms: HistogramColumns;
+  /** Start timestamps of the histograms, one each. */
+  histogramSt: Float64Array | undefined;
 }
 
-/** What {@link MemorySet.share} hands over: plain data. */
-type Payload = readonly { readonly t: Float64Array; readonly v: Float64Array }[];
+/** A series with its samples. */
+interface MemorySeries extends Samples {
+  readonly labels: Labels;
+}
+
+/** What {@link MemorySet.share} hands over: plain data; a structured clone takes the methods off the columns. */
+type Payload = readonly Readonly<Samples>[];
 
 /** Series by their labels. */
 export class MemoryStorage implements Queryable {
   readonly #series = new Map<string, MemorySeries>();
 
-  /** Adds samples to a series; they go behind those that it has already, or replace those of equal times. */
-  append(labels: Labels, t: Float64Array, v: Float64Array): void {
-    const old = this.#series.get(labels.key);
-    if (old === undefined) {
-      this.#series.set(labels.key, { labels, t, v });
-      return;
-    }
-    const at = lowerBound(old.t, t[0] ?? Infinity);
-    const merged = { t: new Float64Array(at + t.length), v: new Float64Array(at + v.length) };
-    merged.t.set(old.t.subarray(0, at));
-    merged.v.set(old.v.subarray(0, at));
-    merged.t.set(t, at);
-    merged.v.set(v, at);
-    old.t = merged.t;
-    old.v = merged.v;
+  /**
+   * Adds floats to a series; they go behind those that it has already, or replace those of equal or later times. `st` are
+   * their start timestamps, in ms, 0 for none.
+   */
+  append(labels: Labels, t: Float64Array, v: Float64Array, st?: Float64Array): void {
+    const series = this.#seriesOf(labels);
+    const kept = lowerBound(series.t, t[0] ?? Infinity);
+    series.st = joinStarts({ st: series.st, kept }, st, t.length);
+    series.t = join(series.t, kept, t);
+    series.v = join(series.v, kept, v);
+  }
+
+  /** The same for native histograms. */
+  appendHistograms(labels: Labels, columns: HistogramColumns, st?: Float64Array): void {
+    const series = this.#seriesOf(labels);
+    const kept = lowerBound(timesOf(series.histograms), timesOf(columns)[0] ?? Infinity);
+    series.histogramSt = joinStarts({ st: series.histogramSt, kept }, st, columns.length);
+    const joined = new HistogramColumns();
+    for (let i = 0; i < kept; i++) joined.addFrom(series.histograms, i);
+    for (let i = 0; i < columns.length; i++) joined.addFrom(columns, i);
+    series.histograms = joined;
   }
 
   select({ matchers, mint, maxt }: SelectRequest): Promise<SeriesSet> {
-    const series = this.#matching(matchers).filter(
-      ({ t }) => lowerBound(t, mint) < lowerBound(t, maxt + 1),
-    );
+    const series = this.#matching(matchers).filter((one) => countWithin(one, mint, maxt) > 0);
     series.sort((a, b) => compareLabels(a.labels, b.labels));
     return Promise.resolve(new MemorySet(series, mint, maxt));
   }
 
   openShared({ payload, mint, maxt }: SharedSeries): SeriesSet {
-    return new MemorySet(payload as Payload, mint, maxt);
+    const series = (payload as Payload).map((samples) => ({
+      ...samples,
+      histograms: Object.assign(new HistogramColumns(), samples.histograms),
+    }));
+    return new MemorySet(series, mint, maxt);
   }
 
   labelNames(matcherSets: readonly (readonly Matcher[])[]): Promise<Texts> {
@@ -66,6 +83,21 @@ export class MemoryStorage implements Queryable {
     const values = this.#any(matcherSets).map(({ labels }) => labels.get(name));
     const texts = [...new Set(values)].filter((v) => v !== '').sort(compareUtf8);
     return Promise.resolve({ texts, warnings: [] });
+  }
+
+  #seriesOf(labels: Labels): MemorySeries {
+    const old = this.#series.get(labels.key);
+    if (old !== undefined) return old;
+    const series = {
+      labels,
+      t: new Float64Array(0),
+      v: new Float64Array(0),
+      st: undefined,
+      histograms: new HistogramColumns(),
+      histogramSt: undefined,
+    };
+    this.#series.set(labels.key, series);
+    return series;
   }
 
   #matching(matchers: readonly Matcher[]): MemorySeries[] {
@@ -86,6 +118,8 @@ class MemorySet implements SeriesSet {
   readonly #series: Payload;
   readonly #mint: number;
   readonly #maxt: number;
+  /** Start timestamps of what was read last. */
+  #starts: Float64Array | undefined;
 
   constructor(series: Payload, mint: number, maxt: number) {
     this.count = series.length;
@@ -99,8 +133,7 @@ class MemorySet implements SeriesSet {
   }
 
   sampleEstimate(i: number): number {
-    const { t } = this.#series[i] as MemorySeries;
-    return lowerBound(t, this.#maxt + 1) - lowerBound(t, this.#mint);
+    return countWithin(this.#at(i), this.#mint, this.#maxt);
   }
 
   load(): undefined {
@@ -108,19 +141,31 @@ class MemorySet implements SeriesSet {
   }
 
   readFloats(i: number, into: FloatColumns, dropStale: boolean): void {
-    const { t, v } = this.#series[i] as MemorySeries;
-    const from = lowerBound(t, this.#mint);
-    const to = lowerBound(t, this.#maxt + 1);
+    const { t, v, st } = this.#at(i);
+    const halves = new Uint32Array(v.buffer, v.byteOffset, v.length * 2);
+    const kept = this.#within(t, (k) => dropStale && isStaleAt(halves, k));
     into.length = 0;
-    into.reserve(to - from);
-    into.length = to - from;
-    into.t.set(t.subarray(from, to));
-    into.v.set(v.subarray(from, to));
-    if (dropStale) removeStale(into);
+    into.reserve(kept.length);
+    into.length = kept.length;
+    const words = new Uint32Array(into.v.buffer, into.v.byteOffset, kept.length * 2);
+    for (const [at, k] of kept.entries()) {
+      into.t[at] = t[k] as number;
+      words[2 * at] = halves[2 * k] as number;
+      words[2 * at + 1] = halves[2 * k + 1] as number;
+    }
+    this.#starts = startsAt(st, kept);
   }
 
-  readHistograms(_i: number, into: HistogramColumns): void {
+  readHistograms(i: number, into: HistogramColumns, dropStale: boolean): void {
+    const { histograms, histogramSt } = this.#at(i);
+    const kept = this.#within(timesOf(histograms), (k) => dropStale && isStaleRow(histograms, k));
     into.clear();
+    for (const k of kept) into.addFrom(histograms, k);
+    this.#starts = startsAt(histogramSt, kept);
+  }
+
+  readStarts(): Float64Array | undefined {
+    return this.#starts;
   }
 
   share(from: number, to: number): SharedSeries {
@@ -128,12 +173,31 @@ class MemorySet implements SeriesSet {
   }
 
   sharePicked(indexes: readonly number[]): SharedSeries {
-    return this.#shareSeries(indexes.map((i) => this.#series[i] as MemorySeries));
+    return this.#shareSeries(indexes.map((i) => this.#at(i)));
   }
 
   #shareSeries(series: Payload): SharedSeries {
-    const payload = series.map(({ t, v }) => ({ t, v }));
+    // Labels stay here: they are no plain data.
+    const payload: Payload = series.map(({ t, v, st, histograms, histogramSt }) => ({
+      t,
+      v,
+      st,
+      histograms,
+      histogramSt,
+    }));
     return { count: payload.length, mint: this.#mint, maxt: this.#maxt, payload };
+  }
+
+  #at(i: number): Readonly<Samples> {
+    return this.#series[i] as Samples;
+  }
+
+  /** The numbers of the samples in the range that are not to be dropped. */
+  #within(t: Float64Array, isDropped: (k: number) => boolean): number[] {
+    const kept: number[] = [];
+    const to = lowerBound(t, this.#maxt + 1);
+    for (let k = lowerBound(t, this.#mint); k < to; k++) if (!isDropped(k)) kept.push(k);
+    return kept;
   }
 
   close(): void {
@@ -141,20 +205,37 @@ class MemorySet implements SeriesSet {
   }
 }
 
-function removeStale(columns: FloatColumns): void {
-  const { t, v, length } = columns;
-  const halves = new Uint32Array(v.buffer, v.byteOffset, length * 2);
-  let kept = 0;
-  while (kept < length && halves[2 * kept + 1] !== STALE_NAN_HI) kept++;
-  for (let i = kept; i < length; i++) {
-    if (isStaleAt(halves, i)) continue;
-    if (kept < i) {
-      t.copyWithin(kept, i, i + 1);
-      v.copyWithin(kept, i, i + 1);
-    }
-    kept++;
-  }
-  columns.length = kept;
+function startsAt(st: Float64Array | undefined, kept: readonly number[]): Float64Array | undefined {
+  return st === undefined ? undefined : Float64Array.from(kept, (k) => st[k] as number);
+}
+
+function timesOf({ t, length }: HistogramColumns): Float64Array {
+  return t.subarray(0, length);
+}
+
+function countWithin({ t, histograms }: Samples, mint: number, maxt: number): number {
+  const count = (times: Float64Array): number =>
+    lowerBound(times, maxt + 1) - lowerBound(times, mint);
+  return count(t) + count(timesOf(histograms));
+}
+
+/** The first `kept` of an array and others behind them. */
+function join(old: Float64Array, kept: number, more: Float64Array): Float64Array {
+  const joined = new Float64Array(kept + more.length);
+  joined.set(old.subarray(0, kept));
+  joined.set(more, kept);
+  return joined;
+}
+
+/** The same for start timestamps, which samples may lack on either side. */
+function joinStarts(
+  old: { readonly st: Float64Array | undefined; readonly kept: number },
+  more: Float64Array | undefined,
+  added: number,
+): Float64Array | undefined {
+  if (old.st === undefined && more === undefined) return undefined;
+  const { kept } = old;
+  return join(old.st ?? new Float64Array(kept), kept, more ?? new Float64Array(added));
 }
 
 /** The first index whose time is at least `at`. */
