@@ -16,16 +16,26 @@ for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.test')))
 }
 
 test('a script that expects what is not so fails', async () => {
-  const f = async (expectation: string, reason: RegExp) => {
-    const script = `load 1m\n  x 1 2\n\neval instant at 1m x\n  ${expectation}\n`;
+  const f = async (expectation: string, reason: RegExp, expr = 'x') => {
+    const script = `load 1m\n  x 1 2\n\neval instant at 1m ${expr}\n  ${expectation}\n`;
     const [outcome] = await runScript(script);
     assert.equal(outcome?.status, 'failed');
     assert.match(outcome.reason, reason);
   };
   await f('x 3', /is 2, want 3/);
+  await f('x {{count:2}}', /is 2, want \{\{.*count:2/);
   await f('x{a="b"} 2', /unexpected x/);
   await f('', /unexpected x/);
   await f('2', /want a scalar/);
   await f('expect fail', /did not fail/);
   await f('expect warn', /no warn/);
+  await f('expect info msg: another', /no info like another, got PromQL info/, 'rate(x[2m])');
+  await f('expect no_info', /unexpected info: PromQL info/, 'rate(x[2m])');
+  await f('expect string "a"', /got the string "b"/, '"b"');
+});
+
+test('a series with histograms is no reason to skip', async () => {
+  const script = 'load 1m\n  x{a="b"} {{count:1}}\n  x 1\n\neval instant at 0 absent(y)\n  {} 2\n';
+  const [outcome] = await runScript(script);
+  assert.equal(outcome?.status, 'failed');
 });

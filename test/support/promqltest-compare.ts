@@ -1,9 +1,16 @@
 /** Compares a query's result with what a test script expects. */
 import { unreachable } from '../../src/lib/assert.ts';
+import {
+  compact,
+  isCustom,
+  type BucketSide,
+  type FloatHistogram,
+} from '../../src/model/float-histogram/float-histogram.ts';
 import { compareLabels, type Labels } from '../../src/model/labels.ts';
-import type { QueryResult } from '../../src/promql/result.ts';
+import type { MatrixResult, QueryResult } from '../../src/promql/result.ts';
+import { histogramText } from './promqltest-histogram.ts';
 import type { EvalCommand } from './promqltest-script.ts';
-import type { SequenceValue } from './promqltest-series.ts';
+import type { SequenceValue, SeriesDescription } from './promqltest-series.ts';
 
 /** Relative error that is allowed of values. */
 const EPSILON = 1e-6;
@@ -18,10 +25,88 @@ export function almostEqual(a: number, b: number): boolean {
   return difference / Math.min(sum, Number.MAX_VALUE) < EPSILON;
 }
 
-/** The values of one series at one time each. */
+type ExpectedHistogram = Extract<SequenceValue, { kind: 'histogram' }>;
+
+/**
+ * Whether a histogram is the expected one: the same buckets but for empty ones, counts and sums but for rounding, and
+ * the counter reset hint if the script names one.
+ */
+export function matchesHistogram(
+  { histogram, hintIsSet }: ExpectedHistogram,
+  actual: FloatHistogram,
+): boolean {
+  const want = compact(histogram);
+  const got = compact(actual);
+  return (
+    want.schema === got.schema &&
+    want.zeroThreshold === got.zeroThreshold &&
+    almostEqual(want.count, got.count) &&
+    almostEqual(want.sum, got.sum) &&
+    almostEqual(want.zeroCount, got.zeroCount) &&
+    (!isCustom(want) || everyPair(want.customValues, got.customValues, (a, b) => a === b)) &&
+    sidesMatch(want.positive, got.positive) &&
+    sidesMatch(want.negative, got.negative) &&
+    (!hintIsSet || want.hint === got.hint)
+  );
+}
+
+function sidesMatch(a: BucketSide, b: BucketSide): boolean {
+  return everyPair(a.index, b.index, (x, y) => x === y) && everyPair(a.count, b.count, almostEqual);
+}
+
+function everyPair(
+  a: Int32Array | Float64Array,
+  b: Int32Array | Float64Array,
+  matches: (x: number, y: number) => boolean,
+): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (!matches(a[i] as number, b[i] as number)) return false;
+  }
+  return true;
+}
+
+/** The values of one series at one time each: a histogram where there is one, otherwise the number. */
 export interface Instant {
   readonly labels: readonly Labels[];
   readonly v: ArrayLike<number>;
+  readonly histograms: readonly (FloatHistogram | undefined)[] | undefined;
+}
+
+/** The values of a matrix at one time. A series with both kinds there comes twice. */
+export function instantOf(result: QueryResult, timeMs: number): Instant & { readonly v: number[] } {
+  const labels: Labels[] = [];
+  const v: number[] = [];
+  const histograms: (FloatHistogram | undefined)[] = [];
+  if (result.type !== 'matrix') return { labels, v, histograms };
+  for (const [i, label] of result.labels.entries()) {
+    for (const point of pointsOf(result, i)) {
+      if (point.t !== timeMs) continue;
+      labels.push(label);
+      v.push(typeof point.value === 'number' ? point.value : 0);
+      histograms.push(typeof point.value === 'number' ? undefined : point.value);
+    }
+  }
+  return { labels, v, histograms };
+}
+
+/** A sample of a result. */
+interface Point {
+  readonly t: number;
+  readonly value: number | FloatHistogram;
+}
+
+/** The floats of a series of a matrix, and behind them its histograms. */
+function pointsOf({ offsets, t, v, histograms }: MatrixResult, i: number): Point[] {
+  const points: Point[] = [];
+  for (let k = offsets[i] as number; k < (offsets[i + 1] as number); k++) {
+    points.push({ t: t[k] as number, value: v[k] as number });
+  }
+  const to = histograms.offsets[i + 1] ?? 0;
+  for (let k = histograms.offsets[i] ?? 0; k < to; k++) {
+    points.push({ t: histograms.t[k] as number, value: histograms.values[k] as FloatHistogram });
+  }
+  return points;
 }
 
 /** What is wrong with a result, or undefined. */
@@ -47,18 +132,18 @@ export function compareScalar({ scalar }: EvalCommand, got: number): string | un
 }
 
 /** The same for an instant vector. */
-export function compareInstant(command: EvalCommand, { labels, v }: Instant): string | undefined {
+export function compareInstant(command: EvalCommand, instant: Instant): string | undefined {
   if (command.scalar !== undefined) return 'got a vector, want a scalar';
   const wanted = new Map(command.series.map((series, i) => [series.labels.key, { series, i }]));
-  const ordered = command.texts.some(({ what }) => what === 'ordered');
-  for (const [i, label] of labels.entries()) {
+  const ordered = isOrdered(command);
+  for (const [i, label] of instant.labels.entries()) {
     const want = wanted.get(label.key);
-    const got = v[i] as number;
-    if (want === undefined) return `unexpected ${label.toString()} with ${got}`;
+    const got = instant.histograms?.[i] ?? (instant.v[i] as number);
+    if (want === undefined) return `unexpected ${label.toString()} with ${valueText(got)}`;
     if (ordered && want.i !== i) return `${label.toString()} is at ${i}, want ${want.i}`;
-    const value = floatOf(want.series.values[0]);
-    if (value === undefined || !almostEqual(value, got)) {
-      return `${label.toString()} is ${got}, want ${value}`;
+    const [value] = want.series.values;
+    if (value === undefined || !matchesValue(value, got)) {
+      return `${label.toString()} is ${valueText(got)}, want ${expectedText(value)}`;
     }
     wanted.delete(label.key);
   }
@@ -66,36 +151,85 @@ export function compareInstant(command: EvalCommand, { labels, v }: Instant): st
   return undefined;
 }
 
-function floatOf(value: SequenceValue | undefined): number | undefined {
-  return value?.kind === 'float' ? value.value : undefined;
+function isOrdered({ texts }: EvalCommand): boolean {
+  return texts.some(({ what }) => what === 'ordered');
 }
 
-function compareMatrix(
-  command: EvalCommand,
-  { labels, offsets, t, v }: Extract<QueryResult, { type: 'matrix' }>,
-): string | undefined {
+function matchesValue(want: SequenceValue, got: number | FloatHistogram): boolean {
+  if (typeof got === 'number') return want.kind === 'float' && almostEqual(want.value, got);
+  return want.kind === 'histogram' && matchesHistogram(want, got);
+}
+
+function valueText(value: number | FloatHistogram): string {
+  return typeof value === 'number' ? String(value) : histogramText(value);
+}
+
+function expectedText(value: SequenceValue | undefined): string {
+  if (value?.kind === 'float') return String(value.value);
+  if (value?.kind !== 'histogram') return value?.kind ?? 'nothing';
+  const hint = value.hintIsSet ? '' : ' (with any hint)';
+  return histogramText(value.histogram) + hint;
+}
+
+function compareMatrix(command: EvalCommand, result: MatrixResult): string | undefined {
+  if (isOrdered(command)) return 'got a matrix, want a result in order';
   if (command.scalar !== undefined) return 'got a matrix, want a scalar';
-  const { startMs, stepMs } = command.rangeVector ?? command;
+  const unsorted = unsortedSeries(result);
+  if (unsorted !== undefined) return unsorted;
+  const { startMs, endMs, stepMs } = command.rangeVector ?? command;
   const wanted = new Map(command.series.map((series) => [series.labels.key, series]));
-  for (const [i, label] of labels.entries()) {
-    if (i > 0 && compareLabels(labels[i - 1] as Labels, label) > 0) return 'series are not sorted';
+  for (const [i, label] of result.labels.entries()) {
     const want = wanted.get(label.key);
-    const from = offsets[i] as number;
-    const to = offsets[i + 1] as number;
-    const got = Array.from(t.subarray(from, to), (at, k) => `${v[from + k]}@${at}`).join(' ');
-    if (want === undefined) return `unexpected ${label.toString()} with ${got}`;
-    const points = want.values.flatMap((value, k) =>
-      value.kind === 'float' ? [{ t: startMs + k * stepMs, v: value.value }] : [],
-    );
-    const equal =
-      points.length === to - from &&
-      points.every((p, k) => p.t === t[from + k] && almostEqual(p.v, v[from + k] as number));
-    if (!equal) {
-      const text = points.map((p) => `${p.v}@${p.t}`).join(' ');
-      return `${label.toString()} is ${got}, want ${text}`;
+    const got = pointsOf(result, i);
+    if (want === undefined) return `unexpected ${label.toString()} with ${pointsText(got)}`;
+    if (startMs + (want.values.length - 1) * stepMs > endMs) {
+      return `${label.toString()} is to have values after the end at ${endMs} ms`;
     }
+    const wrong = comparePoints(expectedPoints(command, want), got);
+    if (wrong !== undefined) return `${label.toString()} is ${pointsText(got)}, ${wrong}`;
     wanted.delete(label.key);
   }
-  for (const { labels: label } of wanted.values()) return `${label.toString()} is missing`;
+  for (const { labels } of wanted.values()) return `${labels.toString()} is missing`;
   return undefined;
+}
+
+/** Says so when the series of a matrix are not in the order of their labels. */
+export function unsortedSeries(result: MatrixResult | QueryResult): string | undefined {
+  if (result.type !== 'matrix') return undefined;
+  const { labels } = result;
+  const isSorted = labels.every(
+    (label, i) => i === 0 || compareLabels(labels[i - 1] as Labels, label) <= 0,
+  );
+  return isSorted ? undefined : 'series are not sorted';
+}
+
+/** A sample that is expected. */
+interface ExpectedPoint {
+  readonly t: number;
+  readonly value: SequenceValue;
+}
+
+/** As {@link pointsOf}: floats, and behind them histograms. */
+function expectedPoints(command: EvalCommand, { values }: SeriesDescription): ExpectedPoint[] {
+  const { startMs, stepMs } = command.rangeVector ?? command;
+  const points = values
+    .map((value, k) => ({ t: startMs + k * stepMs, value }))
+    .filter(({ value }) => value.kind !== 'omitted');
+  const isHistogram = ({ value }: ExpectedPoint): boolean => value.kind === 'histogram';
+  return [...points.filter((point) => !isHistogram(point)), ...points.filter(isHistogram)];
+}
+
+function comparePoints(want: readonly ExpectedPoint[], got: readonly Point[]): string | undefined {
+  const equal =
+    want.length === got.length &&
+    want.every(({ t, value }, k) => {
+      const point = got[k] as Point;
+      return t === point.t && matchesValue(value, point.value);
+    });
+  if (equal) return undefined;
+  return `want ${want.map(({ t, value }) => `${expectedText(value)}@${t}`).join(' ')}`;
+}
+
+function pointsText(points: readonly Point[]): string {
+  return points.map(({ t, value }) => `${valueText(value)}@${t}`).join(' ');
 }

@@ -1,17 +1,22 @@
 /** The commands of Prometheus' test language (promql/promqltest): load, clear, eval with what it expects. */
 import { parseDuration } from '../../src/lib/duration.ts';
 import { unquote } from '../../src/promql/parse/quote.ts';
-import { parseFloatText, parseSeries, type SeriesDescription } from './promqltest-series.ts';
+import { parseFloatText } from './promqltest-histogram.ts';
+import { parseSeries, parseStarts, type SeriesDescription } from './promqltest-series.ts';
+
+/** A series to store. */
+export interface LoadedSeries extends SeriesDescription {
+  /** Of each value the start timestamp, ms from its time; undefined where there is none. */
+  readonly starts: readonly (number | undefined)[] | undefined;
+}
 
 /** Adds series; the first value is at time 0. */
 export interface LoadCommand {
   readonly kind: 'load';
   readonly stepMs: number;
-  readonly series: readonly SeriesDescription[];
-  /** Metrics (without suffix) that the real storage would get native histograms of. */
+  readonly series: readonly LoadedSeries[];
+  /** Whether classic histograms are stored a second time, as native histograms with custom buckets. */
   readonly customHistograms: boolean;
-  /** Series that have start timestamps. */
-  readonly startTimestamps: readonly SeriesDescription[];
 }
 
 /** A condition on an error or annotation text. */
@@ -69,16 +74,31 @@ export function parseScript(text: string): Command[] {
 
 function parseLoad(line: string, body: readonly string[]): LoadCommand {
   const match = /^load(?:_(with_nhcb))?\s+(.+?)$/.exec(line);
-  const isStart = (text: string) => /^\S*@st\s/.test(text);
   return {
     kind: 'load',
     stepMs: parseDuration(match?.[2] ?? ''),
     customHistograms: match?.[1] !== undefined,
-    series: body.filter((text) => !isStart(text)).map(parseSeries),
-    startTimestamps: body
-      .filter(isStart)
-      .map((text) => parseSeries(text.slice(0, text.search(/@st\s/)))),
+    series: parseLoaded(body),
   };
+}
+
+function parseLoaded(body: readonly string[]): LoadedSeries[] {
+  const loaded: LoadedSeries[] = [];
+  let pending: ReturnType<typeof parseStarts>;
+  for (const line of body) {
+    const starts = parseStarts(line);
+    if (starts === undefined) {
+      const series = parseSeries(line);
+      const differs = pending !== undefined && pending.labels.key !== series.labels.key;
+      if (differs || (pending?.starts.length ?? series.values.length) !== series.values.length) {
+        throw new Error(`start timestamps do not belong to "${line}"`);
+      }
+      loaded.push({ ...series, starts: pending?.starts });
+    } else if (pending !== undefined) throw new Error(`start timestamps twice: "${line}"`);
+    pending = starts;
+  }
+  if (pending !== undefined) throw new Error('start timestamps without samples');
+  return loaded;
 }
 
 function parseEval(line: string, number: number, body: readonly string[]): EvalCommand {

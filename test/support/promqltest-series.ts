@@ -3,17 +3,28 @@
  *
  *   http_requests{job="api"} 1 2 _ 4+2x3 stale {{schema:0 count:1}}x2
  *
- * Histograms are recognised but not kept: what holds one is marked, because the engine has only floats so far.
+ * A line before it may tell the start timestamps, as durations from the samples' own times:
+ *
+ *   http_requests{job="api"}@st -1m -2m _ -30s-1mx3
  */
+import { parseDuration } from '../../src/lib/duration.ts';
+import type { FloatHistogram } from '../../src/model/float-histogram/float-histogram.ts';
 import { Labels, METRIC_NAME } from '../../src/model/labels.ts';
 import { TokenStream } from '../../src/promql/parse/token-stream.ts';
 import { unquote } from '../../src/promql/parse/quote.ts';
+import { parseFloatText, parseHistogram } from './promqltest-histogram.ts';
+import { addHistogram } from './promqltest-sequence.ts';
 
 /** One value of a sequence. */
 export type SequenceValue =
   | { readonly kind: 'omitted' }
   | { readonly kind: 'stale' }
-  | { readonly kind: 'histogram' }
+  | {
+      readonly kind: 'histogram';
+      readonly histogram: FloatHistogram;
+      /** Whether the counter reset hint was written, so that an expectation includes it. */
+      readonly hintIsSet: boolean;
+    }
   | { readonly kind: 'float'; readonly value: number };
 
 /** A metric and its values. */
@@ -22,12 +33,50 @@ export interface SeriesDescription {
   readonly values: readonly SequenceValue[];
 }
 
+/** A metric and the start timestamps of its samples, ms from the time of each; undefined where there is none. */
+export interface StartsDescription {
+  readonly labels: Labels;
+  readonly starts: readonly (number | undefined)[];
+}
+
 /** Reads a description. */
 export function parseSeries(line: string): SeriesDescription {
+  const { labels, rest } = parseMetric(line);
+  return { labels, values: parseValues(rest) };
+}
+
+/** Reads a line of start timestamps; undefined when it is something else. */
+export function parseStarts(line: string): StartsDescription | undefined {
+  const match = /^(\S*)@st\s+(.*)$/.exec(line);
+  if (match === null) return undefined;
+  const [, metric = '', items = ''] = match;
+  const starts = (items.match(/\S+/g) ?? []).flatMap(parseStartItem);
+  return { labels: parseMetric(metric).labels, starts };
+}
+
+function parseMetric(line: string): { labels: Labels; rest: string } {
   const name = /^[a-zA-Z_:][\w:]*/.exec(line)?.[0] ?? '';
   const { labels, rest } = parseLabels(line.slice(name.length));
   const pairs = name === '' ? labels : [[METRIC_NAME, name] as [string, string], ...labels];
-  return { labels: Labels.fromPairs(pairs), values: parseValues(rest) };
+  return { labels: Labels.fromPairs(pairs), rest };
+}
+
+const START = /^([+-]?)(\d+[a-z]*?)(?:([+-])(\d+[a-z]*?))?(?:x(\d+))?$/;
+
+function parseStartItem(item: string): (number | undefined)[] {
+  const omitted = parseOmitted(item);
+  if (omitted !== undefined) return omitted.map(() => undefined);
+  const match = START.exec(item);
+  if (match === null) throw new Error(`cannot read the start timestamp "${item}"`);
+  const [, sign, first = '', stepSign, step, times = '0'] = match;
+  if (step !== undefined && match[5] === undefined) throw new Error(`no repeat count: "${item}"`);
+  const base = signed(sign, first);
+  const delta = step === undefined ? 0 : signed(stepSign, step);
+  return Array.from({ length: Number(times) + 1 }, (_, i) => base + i * delta);
+}
+
+function signed(sign: string | undefined, duration: string): number {
+  return sign === '-' ? -parseDuration(duration) : parseDuration(duration);
 }
 
 function parseLabels(text: string): { labels: [string, string][]; rest: string } {
@@ -49,21 +98,16 @@ const NUMBER = String.raw`(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf|nan`;
 const VALUE = new RegExp(`^([+-]?(?:${NUMBER}))(?:([+-](?:${NUMBER})))?(?:x(\\d+))?$`, 'i');
 
 function parseValues(text: string): SequenceValue[] {
-  const items = text.match(/\{\{.*?\}\}(?:[+-]\{\{.*?\}\})?(?:x\d+)?|\S+/g) ?? [];
+  const items = text.match(/\{\{.*?\}\}(?:[+-]\{\{.*?\}\})?(?:x\d+)?(?=\s|$)|\S+/g) ?? [];
   return items.flatMap(parseItem);
 }
 
 function parseItem(item: string): SequenceValue[] {
-  const omitted = /^_(?:x(\d+))?$/.exec(item);
-  if (omitted !== null) return repeat({ kind: 'omitted' }, Number(omitted[1] ?? 1));
-  if (item.startsWith('{{')) {
-    const times = /x(\d+)$/.exec(item)?.[1];
-    return repeat({ kind: 'histogram' }, times === undefined ? 1 : Number(times) + 1);
-  }
+  if (item.startsWith('{{')) return parseHistograms(item);
+  const omitted = parseOmitted(item);
+  if (omitted !== undefined) return omitted;
   const stale = /^stale(?:x(\d+))?$/.exec(item);
-  if (stale !== null) {
-    return repeat({ kind: 'stale' }, stale[1] === undefined ? 1 : Number(stale[1]) + 1);
-  }
+  if (stale !== null) return repeat({ kind: 'stale' }, Number(stale[1] ?? 0) + 1);
   const match = VALUE.exec(item);
   if (match === null) throw new Error(`cannot read the series value "${item}"`);
   const [, first = '', step, times] = match;
@@ -77,13 +121,32 @@ function parseItem(item: string): SequenceValue[] {
   return values;
 }
 
-function repeat(value: SequenceValue, times: number): SequenceValue[] {
-  return Array.from({ length: times }, () => value);
+const HISTOGRAMS = /^(\{\{.*?\}\})(?:([+-])(\{\{.*?\}\}))?(?:x(\d+))?$/;
+
+function parseHistograms(item: string): SequenceValue[] {
+  const match = HISTOGRAMS.exec(item);
+  if (match === null) throw new Error(`cannot read the histograms "${item}"`);
+  const [, first = '', sign, step, times] = match;
+  const base = parseHistogram(first);
+  if (step === undefined) return repeat({ kind: 'histogram', ...base }, Number(times ?? 0) + 1);
+  if (times === undefined) throw new Error(`no repeat count: "${item}"`);
+  // As in Prometheus, it is the difference that says whether the hint counts.
+  const { histogram: difference, hintIsSet } = parseHistogram(step);
+  let { histogram } = base;
+  const values: SequenceValue[] = [{ kind: 'histogram', histogram, hintIsSet }];
+  for (let i = 0; i < Number(times); i++) {
+    histogram = addHistogram(histogram, difference, sign === '-' ? -1 : 1);
+    values.push({ kind: 'histogram', histogram, hintIsSet });
+  }
+  return values;
 }
 
-/** A number as Go reads it: Inf and NaN in any case. */
-export function parseFloatText(text: string): number {
-  const plain = text.toLowerCase().replace(/^\+/, '');
-  if (plain === 'inf') return Infinity;
-  return plain === '-inf' ? -Infinity : Number(plain.replaceAll('_', ''));
+/** The values of `_` and `_x3`; undefined for anything else. */
+function parseOmitted(item: string): SequenceValue[] | undefined {
+  const match = /^_(?:x(\d+))?$/.exec(item);
+  return match === null ? undefined : repeat({ kind: 'omitted' }, Number(match[1] ?? 1));
+}
+
+function repeat(value: SequenceValue, times: number): SequenceValue[] {
+  return Array.from({ length: times }, () => value);
 }
