@@ -17,7 +17,6 @@ import { readBlock } from './support/block-frames.ts';
 import type { BlockSeries, Columns } from './support/block-frames.ts';
 import {
   compareAnswers,
-  holdsHistograms,
   isNonEmpty,
   queryOf,
   readGoldenQueries,
@@ -41,6 +40,11 @@ function load(storage: MemoryStorage, block: string, decode: Decode, external: o
     const labels = Labels.fromPairs([...series.labels, ...Object.entries(external)]);
     storage.append(labels, columns.t, columns.v);
   }
+}
+
+/** Whether an answer holds a sample that is a native histogram. */
+function holdsHistograms({ data }: GoldenAnswer): boolean {
+  return /"histograms?":/.test(JSON.stringify(data ?? null));
 }
 
 function readQueries(...files: string[]): GoldenQuery[] {

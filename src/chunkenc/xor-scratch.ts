@@ -35,6 +35,8 @@ export class XorScratch {
   v = new Float64Array(0);
   /** How many samples the columns hold. */
   length = 0;
+  /** Set by who reads a series into it, when he left out chunks of native histograms. */
+  skippedHistograms = false;
 
   /** `twin` forces the TypeScript decoder: for tests and for comparing speed. */
   constructor(options: { twin?: boolean; capacity?: number } = {}) {
@@ -45,6 +47,7 @@ export class XorScratch {
   /** Forgets all samples. */
   clear(): void {
     this.length = 0;
+    this.skippedHistograms = false;
   }
 
   /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Labels } from '../model/labels.ts';
-import { NO_HISTOGRAMS } from '../promql/result.ts';
+import { NO_HISTOGRAMS } from '../model/float-histogram/matrix-histograms.ts';
 import { floatText, JsonPieces } from './json-pieces.ts';
 import { encodeLabelSets, encodeResult, encodeStrings, type ResultData } from './json-result.ts';
 

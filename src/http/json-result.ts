@@ -2,6 +2,8 @@
  * PromQL results as the `data` member of an answer: `{"resultType":…,"result":…}`. Behaviour: prometheus
  * web/api/v1/json_codec.go.
  */
+import { listBuckets } from '../model/float-histogram/bucket-bounds.ts';
+import type { FloatHistogram } from '../model/float-histogram/float-histogram.ts';
 import type { Labels } from '../model/labels.ts';
 import type { MatrixResult, ScalarResult, StringResult, VectorResult } from '../promql/result.ts';
 import { JsonPieces } from './json-pieces.ts';
@@ -65,26 +67,79 @@ export function encodeStrings(strings: Iterable<string>): Uint8Array[] {
 }
 
 function encodeMatrix(out: JsonPieces, result: MatrixResult, count: number): void {
-  const { labels, offsets, t, v } = result;
+  const { labels, offsets, t, v, histograms } = result;
+  const hasHistograms = histograms.values.length > 0;
   for (let i = 0; i < count; i++) {
     out.raw(i === 0 ? '{"metric":' : ',{"metric":');
     encodeLabels(out, labels[i] as Labels);
-    out.raw(',"values":[');
-    out.samples(t, v, offsets[i] as number, offsets[i + 1] as number);
+    const [from, to] = [offsets[i] as number, offsets[i + 1] as number];
+    if (from < to) {
+      out.raw(',"values":[');
+      out.samples(t, v, from, to);
+      out.raw(']');
+    }
+    if (hasHistograms) encodeHistograms(out, histograms, i);
+    out.raw('}');
+  }
+}
+
+/** Writes the histograms of the i-th series, if it has any. */
+function encodeHistograms(
+  out: JsonPieces,
+  { offsets, t, values }: MatrixResult['histograms'],
+  i: number,
+): void {
+  const [from, to] = [offsets[i] as number, offsets[i + 1] as number];
+  if (from === to) return;
+  out.raw(',"histograms":[');
+  for (let k = from; k < to; k++) {
+    out.raw(k === from ? '[' : ',[');
+    out.timestamp(t[k] as number);
+    out.raw(',');
+    encodeHistogram(out, values[k] as FloatHistogram);
+    out.raw(']');
+  }
+  out.raw(']');
+}
+
+function encodeVector(out: JsonPieces, result: VectorResult, count: number): void {
+  const { labels, t, v, histograms } = result;
+  for (let i = 0; i < count; i++) {
+    out.raw(i === 0 ? '{"metric":' : ',{"metric":');
+    encodeLabels(out, labels[i] as Labels);
+    const histogram = histograms?.[i];
+    out.raw(histogram === undefined ? ',"value":[' : ',"histogram":[');
+    out.timestamp(t);
+    out.raw(',');
+    if (histogram === undefined) out.float(v[i] as number);
+    else encodeHistogram(out, histogram);
     out.raw(']}');
   }
 }
 
-function encodeVector(out: JsonPieces, { labels, t, v }: VectorResult, count: number): void {
-  for (let i = 0; i < count; i++) {
-    out.raw(i === 0 ? '{"metric":' : ',{"metric":');
-    encodeLabels(out, labels[i] as Labels);
-    out.raw(',"value":[');
-    out.timestamp(t);
+/** Which bounds of a bucket are its own, as Prometheus numbers them. */
+const BOUNDARIES = { upper: 0, lower: 1, both: 3 } as const;
+
+/** Writes a native histogram; empty buckets are left out. */
+function encodeHistogram(out: JsonPieces, histogram: FloatHistogram): void {
+  out.raw('{"count":');
+  out.float(histogram.count);
+  out.raw(',"sum":');
+  out.float(histogram.sum);
+  const { lower, upper, count, inclusive } = listBuckets(histogram);
+  let separator = ',"buckets":[';
+  for (const [i, kind] of inclusive.entries()) {
+    if (count[i] === 0) continue;
+    out.raw(`${separator}[${BOUNDARIES[kind]},`);
+    out.float(lower[i] as number);
     out.raw(',');
-    out.float(v[i] as number);
-    out.raw(']}');
+    out.float(upper[i] as number);
+    out.raw(',');
+    out.float(count[i] as number);
+    out.raw(']');
+    separator = ',';
   }
+  out.raw(separator === ',' ? ']}' : '}');
 }
 
 /** Writes a label set as an object. */

@@ -2,6 +2,9 @@
 import { unreachable } from '../lib/assert.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { CodedError } from '../lib/errors.ts';
+import type { FloatHistogram } from '../model/float-histogram/float-histogram.ts';
+import { NO_HISTOGRAMS } from '../model/float-histogram/matrix-histograms.ts';
+import type { MatrixHistograms } from '../model/float-histogram/matrix-histograms.ts';
 import { EMPTY_LABELS, compareLabels, type Labels } from '../model/labels.ts';
 import type { Queryable } from '../storage/storage.ts';
 import { ExecContext } from './exec/context.ts';
@@ -9,13 +12,13 @@ import { evaluate } from './exec/execute.ts';
 import type { FragmentRunner } from './exec/fragment.ts';
 import { vectorsToRaw } from './exec/raw-series.ts';
 import { removeDelayedNames } from './exec/same-labels.ts';
+import { HISTOGRAM, histogramOf } from './exec/step-vectors.ts';
 import type { RawSeries, StepScalars, StepVectors, Value } from './exec/step-vectors.ts';
 import { valueType, type Expr } from './parse/ast.ts';
 import { NO_FEATURES, type ParseOptions } from './parse/options.ts';
 import { parseExpr } from './parse/parse.ts';
 import { documentedType } from './parse/value-type.ts';
 import { buildPlan } from './plan/build.ts';
-import { NO_HISTOGRAMS } from './result.ts';
 import type {
   MatrixResult,
   QueryResult,
@@ -40,6 +43,8 @@ export interface EngineOptions {
   readonly delayedNameRemoval?: boolean;
   /** type-and-unit-labels. */
   readonly typeAndUnitLabels?: boolean;
+  /** use-start-timestamps: rate and its kin look at the start timestamps of samples, where a storage has them. */
+  readonly useStartTimestamps?: boolean;
   /** Runs fragments of queries elsewhere; by default everything runs in this thread. */
   readonly runFragments?: FragmentRunner;
   readonly clock?: Clock;
@@ -136,6 +141,7 @@ export class Engine {
       maxSamples: settings.maxSamples ?? 50_000_000,
       delayedNames: settings.delayedNameRemoval ?? false,
       typeAndUnitLabels: settings.typeAndUnitLabels ?? false,
+      useStarts: settings.useStartTimestamps ?? false,
       runFragments: settings.runFragments,
     });
     try {
@@ -185,27 +191,32 @@ function scalarRow({ values }: StepScalars): StepVectors {
     labels: [EMPTY_LABELS],
     values,
     present: new Uint8Array(values.length).fill(1),
+    histograms: [],
     dropName: new Uint8Array(1),
   };
 }
 
-function vectorAnswer({ labels, values, present }: StepVectors, t: number): VectorResult {
-  const rows = labels.map((_, i) => i).filter((i) => present[i] === 1);
+function vectorAnswer(vectors: StepVectors, t: number): VectorResult {
+  const { labels, values, present } = vectors;
+  const rows = labels.map((_, i) => i).filter((i) => present[i] !== 0);
+  const isHistogram = (i: number): boolean => present[i] === HISTOGRAM;
   return {
     type: 'vector',
     labels: rows.map((i) => labels[i] as Labels),
     t,
-    v: Float64Array.from(rows, (i) => values[i] as number),
-    histograms: undefined,
+    v: Float64Array.from(rows, (i) => (isHistogram(i) ? NaN : (values[i] as number))),
+    histograms: rows.some(isHistogram)
+      ? rows.map((i) => (isHistogram(i) ? histogramOf(vectors, i) : undefined))
+      : undefined,
   };
 }
 
 /** The series in label order. */
-function sortedMatrix({ labels, offsets, t, v }: RawSeries): MatrixResult {
+function sortedMatrix({ labels, offsets, t, v, histograms }: RawSeries): MatrixResult {
   const order = labels.map((_, i) => i);
   const compare = (a: number, b: number) => compareLabels(labels[a] as Labels, labels[b] as Labels);
   if (order.every((i) => i === 0 || compare(i - 1, i) <= 0)) {
-    return { type: 'matrix', labels, offsets, t, v, histograms: NO_HISTOGRAMS };
+    return { type: 'matrix', labels, offsets, t, v, histograms };
   }
   order.sort(compare);
   const sorted = {
@@ -226,6 +237,25 @@ function sortedMatrix({ labels, offsets, t, v }: RawSeries): MatrixResult {
     type: 'matrix',
     labels: order.map((i) => labels[i] as Labels),
     ...sorted,
-    histograms: NO_HISTOGRAMS,
+    histograms: sortedHistograms(histograms, order),
+  };
+}
+
+function sortedHistograms(
+  { offsets, t, values }: MatrixHistograms,
+  order: readonly number[],
+): MatrixHistograms {
+  if (values.length === 0) return NO_HISTOGRAMS;
+  const from = order.flatMap((i) => {
+    const [first, end] = [offsets[i] as number, offsets[i + 1] as number];
+    return Array.from({ length: end - first }, (_, k) => first + k);
+  });
+  const sorted = new Uint32Array(offsets.length);
+  for (const [row, i] of order.entries())
+    sorted[row + 1] = (sorted[row] as number) + (offsets[i + 1] as number) - (offsets[i] as number);
+  return {
+    offsets: sorted,
+    t: Float64Array.from(from, (i) => t[i] as number),
+    values: from.map((i) => values[i] as FloatHistogram),
   };
 }

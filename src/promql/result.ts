@@ -13,24 +13,8 @@
  * Series without any sample do not occur. -0 is a value of its own and prints as "-0".
  */
 import type { FloatHistogram } from '../model/float-histogram/float-histogram.ts';
+import type { MatrixHistograms } from '../model/float-histogram/matrix-histograms.ts';
 import type { Labels } from '../model/labels.ts';
-
-/**
- * The native histograms of all series, one after the other: series i has those from offsets[i] (inclusive) to
- * offsets[i + 1] (exclusive) of `t` and `values`. Where no series has any, `offsets` is empty.
- */
-export interface MatrixHistograms {
-  readonly offsets: Uint32Array;
-  readonly t: Float64Array;
-  readonly values: readonly FloatHistogram[];
-}
-
-/** Of an answer without native histograms. */
-export const NO_HISTOGRAMS: MatrixHistograms = {
-  offsets: new Uint32Array(0),
-  t: new Float64Array(0),
-  values: [],
-};
 
 /** The series of a range query, or of an instant query of a range selector, sorted by labels. */
 export interface MatrixResult {

@@ -259,13 +259,16 @@ class MergedSeriesSet implements SeriesSet {
     const [first, ...others] = part;
     if (first === undefined) throw new Error('BUG: a merged series without parts');
     this.#set(first[0]).readFloats(first[1], into, dropStale);
+    let { mayHaveHistograms } = into;
     for (const [set, index] of others) {
       // The next read may reuse the memory that the columns are views of.
       const t = into.t.slice(0, into.length);
       const v = copyBits(into.v, into.length);
       this.#set(set).readFloats(index, into, dropStale);
+      mayHaveHistograms ||= into.mayHaveHistograms;
       chain(t, v, into);
     }
+    into.mayHaveHistograms = mayHaveHistograms;
   }
 
   readHistograms(i: number, into: HistogramColumns, dropStale: boolean): void {

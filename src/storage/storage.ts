@@ -27,6 +27,8 @@ export class FloatColumns {
   t: Float64Array;
   v: Float64Array;
   length = 0;
+  /** False when the storage knows that the series has no native histograms in the range: nobody need ask for them. */
+  mayHaveHistograms = true;
 
   constructor(capacity = 1024) {
     this.t = new Float64Array(capacity);

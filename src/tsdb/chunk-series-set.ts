@@ -100,6 +100,7 @@ export class ChunkSeriesSet<K> implements SeriesSet {
     into.t = scratch.t;
     into.v = scratch.v;
     into.length = scratch.length;
+    into.mayHaveHistograms = scratch.skippedHistograms;
   }
 
   readHistograms(i: number, into: HistogramColumns, dropStale: boolean): void {

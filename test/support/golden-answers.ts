@@ -23,10 +23,21 @@ export interface GoldenAnswer {
 /** [time in seconds, value text] */
 type Sample = readonly [number, string];
 
+interface Histogram {
+  readonly count: string;
+  readonly sum: string;
+  /** Which bounds are inclusive, lower bound, upper bound, count. */
+  readonly buckets?: readonly (readonly [number, string, string, string])[];
+}
+
+type HistogramSample = readonly [number, Histogram];
+
 interface Series {
   readonly metric: Readonly<Record<string, string>>;
   readonly value?: Sample;
   readonly values?: readonly Sample[];
+  readonly histogram?: HistogramSample;
+  readonly histograms?: readonly HistogramSample[];
 }
 
 const RELATIVE_ERROR_MAX = 1e-9;
@@ -40,11 +51,6 @@ export function readGoldenQueries(file: string | URL): GoldenQuery[] {
 /** The expression of a recorded request. */
 export function queryOf({ params }: GoldenQuery): string {
   return new URLSearchParams(params).get('query') ?? '';
-}
-
-/** Whether an answer holds a sample that is a native histogram. */
-export function holdsHistograms({ data }: GoldenAnswer): boolean {
-  return /"histograms?":/.test(JSON.stringify(data ?? null));
 }
 
 /** Whether an answer holds at least one sample, or is an error that was expected. */
@@ -85,7 +91,9 @@ function compareSeries(got: readonly Series[], want: readonly Series[]): string 
     const other = left.get(key);
     if (other === undefined) return `series ${key} is missing`;
     left.delete(key);
-    const problem = compareSamples(samplesOf(other), samplesOf(series));
+    const problem =
+      compareSamples(samplesOf(other), samplesOf(series)) ??
+      compareHistograms(histogramsOf(other), histogramsOf(series));
     if (problem !== undefined) return `series ${key}: ${problem}`;
   }
   const [more] = left.keys();
@@ -103,10 +111,41 @@ function compareSamples(got: readonly Sample[], want: readonly Sample[]): string
 
 function sameSample(got: Sample | undefined, want: Sample | undefined): boolean {
   if (got === undefined || want === undefined || got[0] !== want[0]) return false;
-  if (got[1] === want[1]) return true;
-  const [a, b] = [Number(got[1]), Number(want[1])];
+  return sameText(got[1], want[1]);
+}
+
+function sameText(got: string, want: string): boolean {
+  if (got === want) return true;
+  const [a, b] = [Number(got), Number(want)];
   // NaN, +Inf and -Inf have one spelling each, so that differing texts of them are no numbers here.
   return Math.abs(a - b) <= RELATIVE_ERROR_MAX * Math.max(Math.abs(a), Math.abs(b));
+}
+
+function compareHistograms(
+  got: readonly HistogramSample[],
+  want: readonly HistogramSample[],
+): string | undefined {
+  for (let i = 0; i < Math.max(got.length, want.length); i++) {
+    const [a, b] = [got[i], want[i]];
+    if (a === undefined || b === undefined || a[0] !== b[0] || !sameHistogram(a[1], b[1]))
+      return `histogram ${i} is ${show(a)}, want ${show(b)}`;
+  }
+  return undefined;
+}
+
+function sameHistogram(got: Histogram, want: Histogram): boolean {
+  if (!sameText(got.count, want.count) || !sameText(got.sum, want.sum)) return false;
+  const [a, b] = [got.buckets ?? [], want.buckets ?? []];
+  return (
+    a.length === b.length &&
+    a.every((bucket, i) =>
+      bucket.every((part, k) => sameText(String(part), String(b[i]?.[k] ?? ''))),
+    )
+  );
+}
+
+function histogramsOf({ histogram, histograms }: Series): readonly HistogramSample[] {
+  return histograms ?? (histogram === undefined ? [] : [histogram]);
 }
 
 function samplesOf({ value, values }: Series): readonly Sample[] {

@@ -1,6 +1,6 @@
 /** Aggregations over vectors that are not scans, and those that need all values of a group at once. */
 import { CodedError } from '../../lib/errors.ts';
-import type { Labels } from '../../model/labels.ts';
+import { METRIC_NAME, type Labels } from '../../model/labels.ts';
 import { STATE_OPS, addRow, newStates, type StateOp } from '../funcs/group-states.ts';
 import { quantileOf } from '../funcs/quantile.ts';
 import { printFloat } from '../parse/go-float.ts';
@@ -10,8 +10,20 @@ import type { ExecContext } from './context.ts';
 import { Signatures } from './metric-labels.ts';
 import { mergeResult } from './same-labels.ts';
 import { statesToVectors } from './scan.ts';
+import { HistogramGroups } from './histogram-groups.ts';
+import { printHistogram } from './histogram-text.ts';
+import { limitRatio } from './limit-ratio.ts';
+import { eachHistogram } from './raw-series.ts';
 import { selectK } from './select-k.ts';
-import { VectorBuilder, hasAny, newVectors, type StepVectors, type Value } from './step-vectors.ts';
+import {
+  HISTOGRAM,
+  VectorBuilder,
+  hasAny,
+  histogramOf,
+  newVectors,
+  type StepVectors,
+  type Value,
+} from './step-vectors.ts';
 
 /** The rows of each group, in their order. */
 export interface Groups {
@@ -29,12 +41,16 @@ export function evaluateAggregate(
   const { op } = node;
   if (op === 'count_values') return countValues(ctx, node, input, param);
   const groups = groupRows(node, input);
-  if (STATE_OPS.has(op)) return aggregateStates(op as StateOp, input, groups);
+  if (STATE_OPS.has(op)) return aggregateStates(ctx, node, input, groups);
   const values = param?.kind === 'scalars' ? param.values : undefined;
   const perStep = values ?? new Float64Array(input.steps);
   if (op === 'topk' || op === 'bottomk' || op === 'limitk') {
+    if (op !== 'limitk' && input.histograms.length > 0 && perStep.some((k) => k >= 1))
+      ctx.annotations.ignoredInAggregation(op, node.span);
     return selectK(op, input, groups, perStep);
   }
+  if (op === 'limit_ratio') return limitRatio(ctx, node, input, perStep);
+  noteIgnored(ctx, node, input);
   if (op === 'stddev' || op === 'stdvar') return aggregateVariance(op, input, groups);
   if (op === 'quantile') return aggregateQuantile(ctx, node, input, groups, perStep);
   throw new CodedError('not_implemented', `aggregation "${op}" is not implemented yet`);
@@ -52,16 +68,35 @@ function groupRows(node: AggregateNode, { labels }: StepVectors): Groups {
   return { labels: signatures.labels, rows };
 }
 
-function aggregateStates(op: StateOp, input: StepVectors, groups: Groups): StepVectors {
+/** Says that an aggregation of numbers passes over histograms. */
+function noteIgnored(ctx: ExecContext, { op, expr }: AggregateNode, input: StepVectors): void {
+  if (input.present.includes(HISTOGRAM)) ctx.annotations.ignoredInAggregation(op, expr.span);
+}
+
+function aggregateStates(
+  ctx: ExecContext,
+  node: AggregateNode,
+  input: StepVectors,
+  groups: Groups,
+): StepVectors {
   const { steps } = input;
+  const op = node.op as StateOp;
   const states = newStates(op, groups.labels.length, steps);
+  const sums =
+    op === 'sum' || op === 'avg'
+      ? new HistogramGroups(op, steps, ctx.annotations, node.expr.span)
+      : undefined;
+  if (op === 'min' || op === 'max') noteIgnored(ctx, node, input);
   for (const [g, rows] of groups.rows.entries()) {
     for (const row of rows) {
       const [from, to] = [row * steps, (row + 1) * steps];
       addRow(states, g, input.values.subarray(from, to), input.present.subarray(from, to));
+      if (sums === undefined || input.histograms.length === 0) continue;
+      const metric = (input.labels[row] as Labels).get(METRIC_NAME);
+      eachHistogram(input, row, (histogram, s) => sums.add(g, s, histogram, metric));
     }
   }
-  const vectors = statesToVectors(states, groups.labels);
+  const vectors = statesToVectors(states, groups.labels, sums);
   markDropped(vectors, input, groups);
   return vectors;
 }
@@ -180,8 +215,13 @@ function countValues(
   const builder = new VectorBuilder(steps);
   for (const [i, label] of labels.entries()) {
     for (let s = 0; s < steps; s++) {
-      if (present[i * steps + s] !== 1) continue;
-      const id = signatures.id(label.with(name, printFloat(values[i * steps + s] as number)));
+      const cell = i * steps + s;
+      if (present[cell] === 0) continue;
+      const text =
+        present[cell] === HISTOGRAM
+          ? printHistogram(histogramOf(input, cell))
+          : printFloat(values[cell] as number);
+      const id = signatures.id(label.with(name, text));
       rows[id] ??= builder.add(signatures.labels[id] as Labels, 0);
       const count = (counts[id] ??= new Float64Array(steps));
       count[s] = (count[s] as number) + 1;

@@ -6,6 +6,8 @@ import type { Span } from '../parse/ast.ts';
 import { linePosition } from '../parse/parse-error.ts';
 import { printGeneral } from '../parse/go-float.ts';
 import { quote } from '../parse/quote.ts';
+import { unreachable } from '../../lib/assert.ts';
+import type { RangeNote } from '../funcs/mixed-window.ts';
 import type { MonotonicityFix } from '../funcs/quantile.ts';
 
 interface Note {
@@ -14,12 +16,21 @@ interface Note {
   readonly text: string;
   /** What is known of buckets that had to be fixed, over all steps. */
   fixes?: Fixes;
+  /** How often it was said, for what says so. */
+  times?: number;
 }
 
 interface Fixes extends MonotonicityFix {
   readonly minMs: number;
   readonly maxMs: number;
   readonly count: number;
+}
+
+/** What histograms were in when there was something to say. */
+export type HistogramOperation = 'addition' | 'subtraction' | 'aggregation';
+
+function forMetric(metric: string): string {
+  return metric === '' ? '' : ` for metric name ${quote(metric)}`;
 }
 
 /** The annotations of one query. */
@@ -58,7 +69,7 @@ export class Annotations {
 
   /** A bucket whose `le` is no number. */
   badBucketLabel(metric: string, value: string, span: Span): void {
-    const name = metric === '' ? '' : ` for metric name ${quote(metric)}`;
+    const name = forMetric(metric);
     this.#add(
       'warning',
       `bucket label "le" is missing or has a malformed value of ${quote(value)}${name}`,
@@ -73,6 +84,134 @@ export class Annotations {
       'sort is ineffective for range queries since results are always ordered by labels',
       span,
     );
+  }
+
+  /** A ratio outside -1…1. */
+  invalidRatio(ratio: number, used: number, span: Span): void {
+    const [got, to] = [printGeneral(ratio), printGeneral(used)];
+    this.#add(
+      'warning',
+      `ratio value should be between -1 and 1, got ${got}, capping to ${to}`,
+      span,
+    );
+  }
+
+  /** A window of a series with numbers and native histograms. */
+  mixedRange(metric: string, span: Span): void {
+    const text = `encountered a mix of histograms and floats for metric name ${quote(metric)}`;
+    this.#add('warning', text, span);
+  }
+
+  /** A group with numbers and native histograms. */
+  mixedAggregation(span: Span): void {
+    this.#add('warning', 'encountered a mix of histograms and floats for aggregation', span);
+  }
+
+  /** Classic and native histograms of one name and labels. */
+  mixedClassicNative(metric: string, span: Span): void {
+    const text = `vector contains a mix of classic and native histograms${forMetric(metric)}`;
+    this.#add('warning', text, span);
+  }
+
+  /** A function of counters over gauges. */
+  notCounter(metric: string, span: Span): void {
+    const text = `this native histogram metric is not a counter: ${quote(metric)}`;
+    this.#add('warning', text, span);
+  }
+
+  /** A function of gauges over counters. */
+  notGauge(metric: string, span: Span): void {
+    const text = `this native histogram metric is not a gauge: ${quote(metric)}`;
+    this.#add('warning', text, span);
+  }
+
+  /** Exponential and custom buckets together. */
+  mixedSchemas(metric: string, span: Span): void {
+    const text = `vector contains a mix of histograms with exponential and custom buckets schemas for metric name ${quote(metric)}`;
+    this.#add('warning', text, span);
+  }
+
+  /** The same between the sides of an operator. */
+  incompatibleBuckets(operator: string, span: Span): void {
+    const text = `incompatible bucket layout encountered for binary operator ${operator}`;
+    this.#add('warning', text, span);
+  }
+
+  /** An operator that does not know what to do with its sides. */
+  incompatibleTypes(
+    sides: { readonly left: string; readonly operator: string; readonly right: string },
+    span: Span,
+  ): void {
+    const { left, operator, right } = sides;
+    const text = `incompatible sample types encountered for binary operator ${quote(operator)}: ${left} ${operator} ${right}`;
+    this.#add('info', text, span);
+  }
+
+  /** An aggregation of numbers passed over native histograms. */
+  ignoredInAggregation(aggregation: string, span: Span): void {
+    this.#add('info', `ignored histogram in ${aggregation} aggregation`, span);
+  }
+
+  /** A range function of numbers passed over native histograms. */
+  ignoredInRange(metric: string, span: Span): void {
+    const text = `ignored histograms in a range containing both floats and histograms for metric name ${quote(metric)}`;
+    this.#add('info', text, span);
+  }
+
+  /** Observations that are NaN and what they did. */
+  nanObservations(effect: 'result' | 'skew' | 'excluded', metric: string, span: Span): void {
+    const texts = {
+      result: 'input to histogram_quantile has NaN observations, result is NaN',
+      skew: 'input to histogram_quantile has NaN observations, result is skewed higher',
+      excluded:
+        'input to histogram_fraction has NaN observations, which are excluded from all fractions',
+    };
+    this.#add('info', texts[effect] + forMetric(metric), span);
+  }
+
+  /** One counter was reset and another one was not. */
+  collidingResets(operation: HistogramOperation, span: Span): void {
+    this.#add('warning', `conflicting counter resets during histogram ${operation}`, span);
+  }
+
+  /** Custom bounds differed. */
+  boundsReconciled(operation: HistogramOperation, span: Span): void {
+    this.#add('info', `mismatched custom buckets were reconciled during ${operation}`, span);
+  }
+
+  /** A sample that claims to have begun before the one before it ended. */
+  startsOverlap(metric: string, span: Span): void {
+    const text = `sample has start time that overlaps with previous sample timestamp for metric ${quote(metric)}`;
+    const times = (this.#notes.get(text)?.times ?? 0) + 1;
+    this.#add('warning', text, span).times = times;
+  }
+
+  /** What a range function said of a series. */
+  ofSeries(note: RangeNote, metric: string, span: Span): void {
+    switch (note) {
+      case 'mixed floats and histograms':
+        return this.mixedRange(metric, span);
+      case 'mixed bucket schemas':
+        return this.mixedSchemas(metric, span);
+      case 'not a counter':
+        return this.notCounter(metric, span);
+      case 'not a gauge':
+        return this.notGauge(metric, span);
+      case 'histograms ignored':
+        return this.ignoredInRange(metric, span);
+      case 'colliding resets':
+        return this.collidingResets('aggregation', span);
+      case 'bounds reconciled in addition':
+        return this.boundsReconciled('addition', span);
+      case 'bounds reconciled in subtraction':
+        return this.boundsReconciled('subtraction', span);
+      case 'bounds reconciled in aggregation':
+        return this.boundsReconciled('aggregation', span);
+      case 'start times overlap':
+        return this.startsOverlap(metric, span);
+      default:
+        return unreachable(note);
+    }
   }
 
   /** Buckets whose counts fell had to be fixed at a time. */
@@ -97,9 +236,10 @@ export class Annotations {
   texts(query: string): { warnings: string[]; infos: string[] } {
     const warnings: string[] = [];
     const infos: string[] = [];
-    for (const { severity, text, span, fixes } of this.#notes.values()) {
+    for (const { severity, text, span, fixes, times = 1 } of this.#notes.values()) {
       const prefix = severity === 'warning' ? 'PromQL warning' : 'PromQL info';
-      const detail = fixes === undefined ? '' : describeFixes(fixes);
+      const often = times > 1 ? ` (${times} occurrences)` : '';
+      const detail = fixes === undefined ? often : describeFixes(fixes);
       const line = `${prefix}: ${text}${detail} (${linePosition(query, span.start)})`;
       (severity === 'warning' ? warnings : infos).push(line);
     }

@@ -1,5 +1,6 @@
 /** Functions of vectors and scalars, by their PromQL names. */
 import { CodedError } from '../../lib/errors.ts';
+import type { FloatHistogram } from '../../model/float-histogram/float-histogram.ts';
 import { EMPTY_LABELS, compareLabels, type Labels } from '../../model/labels.ts';
 import {
   DATE_FUNCTIONS,
@@ -9,13 +10,18 @@ import {
   goMin,
   roundTo,
 } from '../funcs/elementwise.ts';
+import { nativeVariance } from '../funcs/native-quantile.ts';
 import type { CallNode, Grid } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
-import { histogramFraction, histogramQuantile, histogramQuantiles } from './classic-histograms.ts';
+import { histogramFraction, histogramQuantile, histogramQuantiles } from './histogram-calls.ts';
 import { labelJoin, labelReplace } from './label-functions.ts';
 import { compareNatural } from './natural-order.ts';
 import { mergeResult, removeNames } from './same-labels.ts';
 import {
+  FLOAT,
+  HISTOGRAM,
+  dropHistograms,
+  histogramOf,
   newVectors,
   reorderRows,
   type StepScalars,
@@ -61,7 +67,7 @@ function times({ startMs, stepMs, count }: Grid): Float64Array {
   return new Float64Array(count).map((_, s) => (startMs + s * stepMs) / 1000);
 }
 
-/** Changes every value in place and takes the names off. */
+/** Changes every number in place and takes histograms out, and the names off. */
 function mapValues(
   ctx: ExecContext,
   vectors: StepVectors,
@@ -72,7 +78,7 @@ function mapValues(
     if (present[i] === 1) values[i] = change(values[i] as number, s);
     if (++s === steps) s = 0;
   }
-  return removeNames(ctx, vectors);
+  return removeNames(ctx, dropHistograms(vectors));
 }
 
 function evaluateDate(
@@ -126,7 +132,7 @@ function clamp(
 
 /** The rows in another order; rows without a value go. Only for one step. */
 function sortRows(vectors: StepVectors, compare: (a: number, b: number) => number): StepVectors {
-  const order = vectors.labels.map((_, i) => i).filter((i) => vectors.present[i] === 1);
+  const order = vectors.labels.map((_, i) => i).filter((i) => vectors.present[i] !== 0);
   return reorderRows(vectors, order.sort(compare));
 }
 
@@ -139,7 +145,7 @@ function sortByValue(sign: 1 | -1): Handler {
       return vectors;
     }
     const { values } = vectors;
-    return sortRows(vectors, (a, b) => {
+    return sortRows(dropHistograms(vectors), (a, b) => {
       const [x, y] = [values[a] as number, values[b] as number];
       if (Number.isNaN(x) || Number.isNaN(y))
         return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
@@ -169,6 +175,21 @@ function sortByLabel(sign: 1 | -1): Handler {
   };
 }
 
+/** A function of native histograms; numbers go. */
+function ofHistograms(value: (histogram: FloatHistogram) => number): Handler {
+  return (ctx, _node, args) => {
+    const vectors = vectorsAt(args, 0);
+    const { values, present } = vectors;
+    for (let i = 0; i < present.length; i++) {
+      if (present[i] === HISTOGRAM) {
+        values[i] = value(histogramOf(vectors, i));
+        present[i] = FLOAT;
+      } else present[i] = 0;
+    }
+    return removeNames(ctx, { ...vectors, histograms: [] });
+  };
+}
+
 const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['time', (_ctx, { grid }) => scalars(times(grid))],
   ['scalar', (_ctx, _node, args) => scalars(toScalar(vectorsAt(args, 0)))],
@@ -191,9 +212,19 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     'timestamp',
     (ctx, { grid }, args) => {
       const at = times(grid);
-      return mapValues(ctx, vectorsAt(args, 0), (_value, s) => at[s] as number);
+      const vectors = vectorsAt(args, 0);
+      const { present } = vectors;
+      for (let i = 0; i < present.length; i++) if (present[i] !== 0) present[i] = FLOAT;
+      return mapValues(ctx, { ...vectors, histograms: [] }, (_value, s) => at[s] as number);
     },
   ],
+  // Of an expression nobody knows when its samples began.
+  ['start_timestamp', (_ctx, { grid }) => newVectors([], grid.count)],
+  ['histogram_count', ofHistograms(({ count }) => count)],
+  ['histogram_sum', ofHistograms(({ sum }) => sum)],
+  ['histogram_avg', ofHistograms(({ count, sum }) => sum / count)],
+  ['histogram_stdvar', ofHistograms(nativeVariance)],
+  ['histogram_stddev', ofHistograms((histogram) => Math.sqrt(nativeVariance(histogram)))],
   [
     'clamp',
     (ctx, _node, args) => clamp(ctx, vectorsAt(args, 0), scalarsAt(args, 1), scalarsAt(args, 2)),

@@ -20,6 +20,8 @@ export interface ExecOptions {
   readonly delayedNames: boolean;
   /** Counters are told from gauges by `__type__` rather than by their names. */
   readonly typeAndUnitLabels: boolean;
+  /** Start timestamps say when counters began anew. */
+  readonly useStarts: boolean;
   /** Runs fragments elsewhere; without it everything runs here. */
   readonly runFragments: FragmentRunner | undefined;
 }

@@ -1,7 +1,12 @@
 /** Evaluates a plan: one function a kind of node. Children are evaluated one after the other. */
-import { Labels } from '../../model/labels.ts';
+import { scale, withHint } from '../../model/float-histogram/float-histogram.ts';
+import type { FloatHistogram } from '../../model/float-histogram/float-histogram.ts';
+import { RESET_HINT } from '../../model/histogram.ts';
+import { Labels, METRIC_NAME } from '../../model/labels.ts';
+import type { RangeNote } from '../funcs/mixed-window.ts';
 import type {
   AbsentNode,
+  Grid,
   InvariantNode,
   PlanNode,
   RawNode,
@@ -14,12 +19,16 @@ import { evaluateCall } from './calls.ts';
 import type { ExecContext } from './context.ts';
 import { evaluateWindows, newWindows, windowFunction } from './fragment.ts';
 import { must, unreachable } from '../../lib/assert.ts';
-import { readRaw, vectorsToRaw, compactRow } from './raw-series.ts';
+import { applyMixed, type HistogramSamples } from './mixed-windows.ts';
+import { compactRow, eachHistogram, readRaw, vectorsToRaw } from './raw-series.ts';
 import { removeDelayedNames, removeNames } from './same-labels.ts';
 import { annotateSeries, checkParams, evaluateScan, resultLabels, scanSpec } from './scan.ts';
 import {
+  FLOAT,
+  HISTOGRAM,
   VectorBuilder,
   countPresent,
+  histogramSamples,
   newVectors,
   type RawSeries,
   type StepScalars,
@@ -43,12 +52,16 @@ function sampleCount(value: Value): number {
     case 'scalars':
       return value.values.length;
     case 'raw':
-      return value.t.length;
+      return value.t.length + samplesOf(value.histograms.values);
     case 'vectors':
-      return countPresent(value.present);
+      return countPresent(value.present) + samplesOf(value.histograms) - value.histograms.length;
     default:
       return unreachable(value);
   }
+}
+
+function samplesOf(histograms: readonly FloatHistogram[]): number {
+  return histograms.reduce((sum, histogram) => sum + histogramSamples(histogram), 0);
 }
 
 async function evaluateNode(ctx: ExecContext, node: PlanNode): Promise<Value> {
@@ -70,13 +83,8 @@ async function evaluateNode(ctx: ExecContext, node: PlanNode): Promise<Value> {
       return evaluateRaw(ctx, node);
     case 'subquery':
       return evaluateSubquery(ctx, node);
-    case 'negate': {
-      const value = await evaluate(ctx, node.expr);
-      if (value.kind !== 'scalars' && value.kind !== 'vectors') return value;
-      const { values } = value;
-      for (let i = 0; i < values.length; i++) values[i] = -(values[i] as number);
-      return value.kind === 'vectors' ? removeNames(ctx, value) : value;
-    }
+    case 'negate':
+      return negate(ctx, await evaluate(ctx, node.expr));
     case 'binary': {
       const lhs = await evaluate(ctx, node.lhs);
       const rhs = await evaluate(ctx, node.rhs);
@@ -99,6 +107,17 @@ async function evaluateNode(ctx: ExecContext, node: PlanNode): Promise<Value> {
     default:
       return unreachable(node);
   }
+}
+
+function negate(ctx: ExecContext, value: Value): Value {
+  if (value.kind !== 'scalars' && value.kind !== 'vectors') return value;
+  const { values } = value;
+  if (value.kind === 'scalars') return { ...value, values: values.map((x) => -x) };
+  const { present } = value;
+  for (let i = 0; i < values.length; i++)
+    if (present[i] === FLOAT) values[i] = -(values[i] as number);
+  const histograms = value.histograms.map((histogram) => scale(histogram, -1));
+  return removeNames(ctx, { ...value, histograms });
 }
 
 async function evaluateVectors(ctx: ExecContext, node: PlanNode): Promise<StepVectors> {
@@ -124,7 +143,11 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
   const params = await evaluateParams(ctx, node.params);
   const source = await evaluateVectors(ctx, node.source);
   const steps = node.grid.count;
-  const spec = scanSpec(node, params, 0);
+  const spec = scanSpec(node, params, {
+    lookbackMs: 0,
+    useStarts: false,
+    statsOnly: false,
+  });
   const inner = node.source.grid;
   const t = new Float64Array(inner.count);
   const v = new Float64Array(inner.count);
@@ -135,26 +158,53 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
   const present = new Uint8Array(steps);
   const kept: Labels[] = [];
   const drops: number[] = [];
+  const withFloats: Labels[] = [];
   for (const [i, labels] of source.labels.entries()) {
     windows.length = compactRow(source, i, inner, t, v);
     ctx.samplesTotal += evaluateWindows(windows, func, spec, out, present);
+    const histograms: FloatHistogram[] = [];
+    const metric = labels.get(METRIC_NAME);
+    const note = (what: RangeNote): void => ctx.annotations.ofSeries(what, metric, node.argSpan);
+    const samples = histogramsOfRow(source, i, inner);
+    if (samples.values.length > 0) {
+      const row = { values: out, present, histograms, note };
+      ctx.samplesTotal += applyMixed(spec, windows, samples, row);
+    }
     if (countPresent(present) === 0) continue;
     const row = builder.add(labels, 0);
-    for (let s = 0; s < steps; s++) if (present[s] === 1) builder.set(row, s, out[s] as number);
+    for (let s = 0; s < steps; s++) {
+      if (present[s] === FLOAT) builder.set(row, s, out[s] as number);
+      else if (present[s] === HISTOGRAM)
+        builder.setHistogram(row, s, histograms[out[s] as number] as FloatHistogram);
+    }
     kept.push(labels);
+    if (present.includes(FLOAT)) withFloats.push(labels);
     drops.push(source.dropName[i] === 1 || !node.keepName ? 1 : 0);
   }
   if (kept.length > 0) checkParams(ctx, node, params);
-  annotateSeries(ctx, node, kept);
+  annotateSeries(ctx, node, withFloats);
   const result = { ...builder.finish(), labels: resultLabels(ctx, node, kept) };
   if (ctx.options.delayedNames) result.dropName.set(drops);
   return result;
 }
 
+/** The native histograms of a row as samples. What they said of resets was about samples between which others were left out. */
+function histogramsOfRow(source: StepVectors, row: number, grid: Grid): HistogramSamples {
+  const t: number[] = [];
+  const values: FloatHistogram[] = [];
+  if (source.histograms.length > 0)
+    eachHistogram(source, row, (histogram, s) => {
+      t.push(grid.startMs + s * grid.stepMs);
+      const { hint } = histogram;
+      values.push(hint === RESET_HINT.gauge ? histogram : withHint(histogram, RESET_HINT.unknown));
+    });
+  return { t: Float64Array.from(t), values, stale: undefined };
+}
+
 async function evaluateRaw(ctx: ExecContext, node: RawNode): Promise<RawSeries> {
   const set = ctx.set(node.select);
   const raw = await readRaw(ctx, set, node.endMs - node.rangeMs, node.endMs);
-  ctx.samplesTotal += raw.t.length;
+  ctx.samplesTotal += raw.t.length + samplesOf(raw.histograms.values);
   return raw;
 }
 
@@ -171,7 +221,7 @@ async function evaluateAbsent(ctx: ExecContext, node: AbsentNode): Promise<StepV
   result.present.fill(1);
   result.values.fill(1);
   for (let i = 0; i < labels.length * steps; i++)
-    if (present[i] === 1) result.present[i % steps] = 0;
+    if (present[i] !== 0) result.present[i % steps] = 0;
   return countPresent(result.present) === 0 ? newVectors([], steps) : result;
 }
 
@@ -182,7 +232,7 @@ async function evaluateInvariant(ctx: ExecContext, node: InvariantNode): Promise
     return { kind: 'scalars', values: new Float64Array(steps).fill(once.values[0] as number) };
   }
   if (once.kind !== 'vectors') return once;
-  const result = newVectors(once.labels, steps);
+  const result = { ...newVectors(once.labels, steps), histograms: once.histograms };
   for (let i = 0; i < once.labels.length; i++) {
     result.values.fill(once.values[i] as number, i * steps, (i + 1) * steps);
     result.present.fill(once.present[i] as number, i * steps, (i + 1) * steps);

@@ -11,6 +11,8 @@ import {
   type SharedSeries,
 } from '../../storage/storage.ts';
 import { must } from '../../lib/assert.ts';
+import type { FloatHistogram } from '../../model/float-histogram/float-histogram.ts';
+import { HistogramColumns } from '../../model/histogram.ts';
 import { addRow, newStates, type GroupStates, type StateOp } from '../funcs/group-states.ts';
 import {
   boundWindows,
@@ -20,23 +22,16 @@ import {
 } from '../funcs/series-windows.ts';
 import { WINDOW_FUNCTIONS } from '../funcs/window-functions.ts';
 import { EXTENDED_FUNCTIONS } from '../funcs/extended.ts';
-
-/** What to compute of each series. */
-export interface ScanSpec {
-  /** 'value' and 'timestamp' of the last sample of each step, or a range function. */
-  readonly func: string;
-  readonly params: readonly Float64Array[];
-  readonly steps: number;
-  /** The end of the first step's window, and from one to the next; ms. */
-  readonly refStartMs: number;
-  readonly refStepMs: number;
-  /** The evaluation time of the first step, and from one to the next; ms. */
-  readonly startMs: number;
-  readonly stepMs: number;
-  readonly rangeMs: number;
-  readonly lookbackMs: number;
-  readonly extension: 'none' | 'anchored' | 'smoothed';
-}
+import type { RangeNote } from '../funcs/mixed-window.ts';
+import {
+  applyLastHistograms,
+  applyMixed,
+  histogramSamplesOf,
+  withoutBuckets,
+} from './mixed-windows.ts';
+import type { HistogramSamples, MixedRow } from './mixed-windows.ts';
+import type { ScanSpec } from './scan-spec.ts';
+import { FLOAT, HISTOGRAM } from './step-vectors.ts';
 
 /** The groups that rows are added to. */
 export interface FragmentGroups {
@@ -53,14 +48,34 @@ export interface Fragment {
   readonly groups: FragmentGroups | undefined;
 }
 
+/** A native histogram of a series of a grouped fragment: states hold numbers only. */
+export interface HistogramCell {
+  /** The series, counted from the fragment's first one. */
+  readonly series: number;
+  readonly step: number;
+  readonly histogram: FloatHistogram;
+}
+
+/** What is to be said of a series. */
+export interface SeriesNote {
+  readonly series: number;
+  readonly note: RangeNote;
+}
+
 /** What a fragment gives: rows of all series, or the states of all groups. */
 export interface FragmentResult {
-  /** Row-major by series; empty when there are groups. */
+  /** Row-major by series, as {@link StepVectors} has them; empty when there are groups. */
   readonly values: Float64Array;
   readonly present: Uint8Array;
+  readonly histograms: readonly FloatHistogram[];
+  /** Only when there are groups: in order of series, then steps. */
+  readonly cells: readonly HistogramCell[];
+  readonly notes: readonly SeriesNote[];
   readonly states: GroupStates | undefined;
   /** How many values each series has. */
   readonly counts: Uint32Array;
+  /** Which series have any number among them. */
+  readonly floats: Uint8Array;
   /** Samples in all windows. */
   readonly samples: number;
 }
@@ -107,31 +122,63 @@ export function scanSeries(
   const rows = groups === undefined ? count : 1;
   const values = new Float64Array(rows * steps);
   const present = new Uint8Array(rows * steps);
+  const histograms: FloatHistogram[] = [];
+  const cells: HistogramCell[] = [];
   const states = groups === undefined ? undefined : newStates(groups.op, groups.count, steps);
   const counts = new Uint32Array(count);
+  const floats = new Uint8Array(count);
   const scan = new SeriesScan(spec);
   for (let i = 0; i < count; i++) {
     if (i % SERIES_PER_CHECK === 0) check?.();
     const base = groups === undefined ? i * steps : 0;
     const out = groups === undefined ? values.subarray(base, base + steps) : values;
     const has = groups === undefined ? present.subarray(base, base + steps) : present;
-    counts[i] = scan.run(set, from + i, out, has);
-    if (states !== undefined && groups !== undefined) {
-      addRow(states, groups.ids[i] as number, out, has);
-    }
+    const numbers = histograms.length;
+    counts[i] = scan.run(set, from + i, { values: out, present: has, histograms });
+    // perf: most rows hold numbers only, and those need not be looked through.
+    const isFloat = histograms.length === numbers ? counts[i] !== 0 : has.includes(FLOAT);
+    floats[i] = Number(isFloat);
+    if (states === undefined || groups === undefined) continue;
+    if (histograms.length > 0) takeCells(cells, i, { values: out, present: has, histograms });
+    addRow(states, groups.ids[i] as number, out, has);
   }
   const { samples } = scan;
-  if (states === undefined) return { values, present, states, counts, samples };
-  return { values: new Float64Array(0), present: new Uint8Array(0), states, counts, samples };
+  const notes = scan.notes.map(({ series, note }) => ({ series: series - from, note }));
+  const common = { cells, notes, states, counts, floats, samples };
+  if (states === undefined) return { values, present, histograms, ...common };
+  return {
+    values: new Float64Array(0),
+    present: new Uint8Array(0),
+    histograms: [],
+    ...common,
+  };
+}
+
+/** Takes the histograms of a row that goes to a group. */
+function takeCells(
+  cells: HistogramCell[],
+  series: number,
+  { values, present, histograms }: Omit<MixedRow, 'note'>,
+): void {
+  for (let step = 0; step < present.length; step++) {
+    if (present[step] !== HISTOGRAM) continue;
+    const histogram = must(histograms[values[step] as number], 'the cell has a histogram');
+    cells.push({ series, step, histogram });
+  }
+  histograms.length = 0;
 }
 
 /** One scan over many series, with the buffers that it reuses. */
 class SeriesScan {
   samples = 0;
+  readonly notes: SeriesNote[] = [];
   readonly #spec: ScanSpec;
   readonly #columns = new FloatColumns();
+  readonly #histograms = new HistogramColumns();
   readonly #windows: SeriesWindows;
   readonly #func: WindowFunction | undefined;
+  /** The times of the samples that instant selectors found: only filled for series with histograms. */
+  #times = new Float64Array(0);
 
   constructor(spec: ScanSpec) {
     this.#spec = spec;
@@ -140,21 +187,94 @@ class SeriesScan {
   }
 
   /** Computes one row and returns how many values it has. */
-  run(set: SeriesSet, i: number, out: Float64Array, present: Uint8Array): number {
+  run(set: SeriesSet, i: number, row: Omit<MixedRow, 'note'>): number {
     const columns = this.#columns;
     const func = this.#func;
     set.readFloats(i, columns, func !== undefined);
+    const starts = this.#spec.useStarts ? set.readStarts?.(i, 'floats')?.slice() : undefined;
     if (func === undefined) {
-      const found = lastSamples(columns, this.#spec, out, present);
+      const found = this.#last(row, starts);
       this.samples += found;
-      return found;
+      return columns.mayHaveHistograms ? this.#lastHistograms(set, i, row) : found;
     }
     const windows = this.#windows;
     windows.t = columns.t;
     windows.v = columns.v;
     windows.length = columns.length;
-    this.samples += evaluateWindows(windows, func, this.#spec, out, present);
+    const { values, present } = row;
+    this.samples += evaluateWindows(windows, func, this.#spec, values, present);
+    if (columns.mayHaveHistograms || starts !== undefined) this.#mixed(set, i, row, starts);
     return countOnes(present);
+  }
+
+  #last(row: Omit<MixedRow, 'note'>, starts: Float64Array | undefined): number {
+    const spec = this.#spec;
+    const { values, present } = row;
+    const found = lastSamples(this.#columns, spec, { values, present, times: undefined });
+    if (spec.func !== 'start_timestamp') return found;
+    // Without start timestamps there is nothing to say of any sample.
+    if (starts === undefined) present.fill(0);
+    else
+      for (let s = 0; s < spec.steps; s++)
+        values[s] = (starts[values[s] as number] as number) / 1000;
+    return found;
+  }
+
+  #lastHistograms(set: SeriesSet, i: number, row: Omit<MixedRow, 'note'>): number {
+    const spec = this.#spec;
+    const samples = this.#readHistograms(set, i, true);
+    if (samples.values.length === 0) return countOnes(row.present);
+    const starts = spec.useStarts ? set.readStarts?.(i, 'histograms')?.slice() : undefined;
+    const { present } = row;
+    if (this.#times.length < spec.steps) this.#times = new Float64Array(spec.steps);
+    const times = this.#times;
+    const values = new Float64Array(spec.steps);
+    // The floats were read into memory that reading histograms may have used.
+    set.readFloats(i, this.#columns, false);
+    lastSamples(this.#columns, spec, { values, present: new Uint8Array(spec.steps), times });
+    const found = this.#note(i, row);
+    this.samples += applyLastHistograms(spec, times, samples, found, starts);
+    if (spec.func === 'start_timestamp' && starts === undefined) present.fill(0);
+    return countOnes(present);
+  }
+
+  #mixed(
+    set: SeriesSet,
+    i: number,
+    row: Omit<MixedRow, 'note'>,
+    starts: Float64Array | undefined,
+  ): void {
+    const samples = this.#readHistograms(set, i, false);
+    if (samples.values.length === 0 && starts === undefined) return;
+    const { useStarts } = this.#spec;
+    const histograms = useStarts ? set.readStarts?.(i, 'histograms')?.slice() : undefined;
+    const ofSamples =
+      starts === undefined && histograms === undefined ? undefined : { floats: starts, histograms };
+    const windows = this.#windows;
+    if (windows.length > 0) {
+      // The floats were read into memory that reading histograms may have used.
+      set.readFloats(i, this.#columns, true);
+      windows.t = this.#columns.t;
+      windows.v = this.#columns.v;
+    }
+    this.samples += applyMixed(this.#spec, windows, samples, this.#note(i, row), ofSamples);
+  }
+
+  #readHistograms(set: SeriesSet, i: number, keepsStale: boolean): HistogramSamples {
+    set.readHistograms(i, this.#histograms, !keepsStale);
+    const samples = histogramSamplesOf(this.#histograms, keepsStale);
+    return this.#spec.statsOnly ? withoutBuckets(samples) : samples;
+  }
+
+  #note(series: number, row: Omit<MixedRow, 'note'>): MixedRow {
+    const said = new Set<RangeNote>();
+    const note = (what: RangeNote): void => {
+      // compat: overlaps of start timestamps are counted.
+      if (said.has(what) && what !== 'start times overlap') return;
+      this.notes.push({ series, note: what });
+      said.add(what);
+    };
+    return { ...row, note };
   }
 }
 
@@ -180,7 +300,8 @@ export function newWindows(spec: ScanSpec, t: Float64Array, v: Float64Array): Se
 /** The range function of a spec; undefined for 'value' and 'timestamp'. */
 export function windowFunction({ func, extension }: ScanSpec): WindowFunction | undefined {
   const plain = extension === 'none';
-  if (func === 'timestamp' || (func === 'value' && plain)) return undefined;
+  if (func === 'timestamp' || func === 'start_timestamp' || (func === 'value' && plain))
+    return undefined;
   if (plain) return must(WINDOW_FUNCTIONS.get(func), 'planned function exists');
   return must(EXTENDED_FUNCTIONS.get(`${func} ${extension}`), 'planned function exists');
 }
@@ -201,27 +322,38 @@ export function evaluateWindows(
   return samples;
 }
 
-/** The last sample of each step within the lookback, unless it is a stale marker. */
+/** Where the newest samples of all steps go. */
+interface LastSamples {
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  /** The times of the samples, stale markers included; -Infinity where there is none. */
+  readonly times: Float64Array | undefined;
+}
+
+/** The last sample of each step within the lookback, unless it is a stale marker; for start_timestamp, its number. */
 function lastSamples(
   columns: FloatColumns,
   { func, steps, refStartMs, refStepMs, lookbackMs }: ScanSpec,
-  out: Float64Array,
-  present: Uint8Array,
+  { values, present, times }: LastSamples,
 ): number {
   const { t, v, length } = columns;
   const halves = new Uint32Array(v.buffer, v.byteOffset, length * 2);
   const wantTime = func === 'timestamp';
+  const wantNumber = func === 'start_timestamp';
   let h = 0;
   let found = 0;
   for (let s = 0; s < steps; s++) {
     const ref = refStartMs + s * refStepMs;
     while (h < length && (t[h] as number) <= ref) h++;
     const last = h - 1;
-    if (last < 0 || (t[last] as number) <= ref - lookbackMs || isStaleAt(halves, last)) {
+    const isThere = last >= 0 && (t[last] as number) > ref - lookbackMs;
+    if (times !== undefined) times[s] = isThere ? (t[last] as number) : -Infinity;
+    if (!isThere || isStaleAt(halves, last)) {
       present[s] = 0;
       continue;
     }
-    out[s] = wantTime ? (t[last] as number) / 1000 : (v[last] as number);
+    if (wantNumber) values[s] = last;
+    else values[s] = wantTime ? (t[last] as number) / 1000 : (v[last] as number);
     present[s] = 1;
     found++;
   }
@@ -233,6 +365,6 @@ function countOnes(present: Uint8Array): number {
   const first = present.indexOf(0);
   if (first < 0) return present.length;
   let count = first;
-  for (let i = first; i < present.length; i++) count += present[i] as number;
+  for (let i = first; i < present.length; i++) if (present[i] !== 0) count++;
   return count;
 }

@@ -1,12 +1,42 @@
 /** Range vectors as values: raw samples from storage, and rows of steps turned into samples. */
+import type { FloatHistogram } from '../../model/float-histogram/float-histogram.ts';
+import { histogramAt } from '../../model/float-histogram/float-histogram.ts';
+import { HistogramColumns } from '../../model/histogram.ts';
 import { FloatColumns, type SeriesSet } from '../../storage/storage.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { Grid } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
+import {
+  NO_HISTOGRAMS,
+  type MatrixHistograms,
+} from '../../model/float-histogram/matrix-histograms.ts';
+import { FLOAT, HISTOGRAM, histogramOf, histogramSamples } from './step-vectors.ts';
 import type { RawSeries, StepVectors } from './step-vectors.ts';
 
 /** limit: so many series are loaded at a time. */
 const SERIES_PER_LOAD = 1024;
+
+/** Histograms of series after series. */
+class HistogramList {
+  readonly #offsets: number[] = [0];
+  readonly #t: number[] = [];
+  readonly values: FloatHistogram[] = [];
+
+  add(t: number, histogram: FloatHistogram): void {
+    this.#t.push(t);
+    this.values.push(histogram);
+  }
+
+  endSeries(): void {
+    this.#offsets.push(this.values.length);
+  }
+
+  finish(): MatrixHistograms {
+    if (this.values.length === 0) return NO_HISTOGRAMS;
+    const { values } = this;
+    return { offsets: Uint32Array.from(this.#offsets), t: Float64Array.from(this.#t), values };
+  }
+}
 
 /** All samples with after < t <= until, of the series that have any. */
 export async function readRaw(
@@ -19,6 +49,8 @@ export async function readRaw(
   const offsets = [0];
   const all = new FloatColumns();
   const columns = new FloatColumns();
+  const own = new HistogramColumns();
+  const histograms = new HistogramList();
   const count = set?.count ?? 0;
   for (let i = 0; i < count; i++) {
     if (set === undefined) break;
@@ -27,18 +59,22 @@ export async function readRaw(
       await ctx.breathe();
     }
     set.readFloats(i, columns, true);
-    let from = 0;
-    let to = columns.length;
-    while (from < to && (columns.t[from] as number) <= after) from++;
-    while (to > from && (columns.t[to - 1] as number) > until) to--;
-    if (from === to) continue;
-    ctx.hold(to - from);
-    all.reserve(all.length + to - from);
-    all.t.set(columns.t.subarray(from, to), all.length);
-    all.v.set(columns.v.subarray(from, to), all.length);
-    all.length += to - from;
+    appendRange(all, columns, after, until);
+    const before = histograms.values.length;
+    if (columns.mayHaveHistograms) {
+      set.readHistograms(i, own, true);
+      for (let k = 0; k < own.length; k++) {
+        const t = own.t[k] as number;
+        if (t > after && t <= until) histograms.add(t, histogramAt(own, k));
+      }
+    }
+    const more = histograms.values.slice(before);
+    const size = more.reduce((sum, histogram) => sum + histogramSamples(histogram), 0);
+    if (all.length === offsets.at(-1) && more.length === 0) continue;
+    ctx.hold(all.length - (offsets.at(-1) ?? 0) + size);
     labels.push(set.labels(i));
     offsets.push(all.length);
+    histograms.endSeries();
   }
   return {
     kind: 'raw',
@@ -46,7 +82,21 @@ export async function readRaw(
     offsets: Uint32Array.from(offsets),
     t: all.t.slice(0, all.length),
     v: all.v.slice(0, all.length),
+    histograms: histograms.finish(),
   };
+}
+
+/** Appends the samples with after < t <= until. */
+function appendRange(all: FloatColumns, columns: FloatColumns, after: number, until: number): void {
+  let from = 0;
+  let to = columns.length;
+  while (from < to && (columns.t[from] as number) <= after) from++;
+  while (to > from && (columns.t[to - 1] as number) > until) to--;
+  if (from === to) return;
+  all.reserve(all.length + to - from);
+  all.t.set(columns.t.subarray(from, to), all.length);
+  all.v.set(columns.v.subarray(from, to), all.length);
+  all.length += to - from;
 }
 
 /** Writes the values of one row as samples and returns how many there are. */
@@ -71,18 +121,25 @@ export function compactRow(
 export function vectorsToRaw(vectors: StepVectors, grid: Grid): RawSeries {
   const { labels, present, steps } = vectors;
   let total = 0;
-  for (let i = 0; i < labels.length * steps; i++) total += present[i] as number;
+  for (let i = 0; i < labels.length * steps; i++) if (present[i] === FLOAT) total++;
   const t = new Float64Array(total);
   const v = new Float64Array(total);
   const kept: Labels[] = [];
   const offsets = [0];
+  const histograms = new HistogramList();
   let at = 0;
   for (const [i, label] of labels.entries()) {
     const n = compactRow(vectors, i, grid, t.subarray(at), v.subarray(at));
-    if (n === 0) continue;
+    const before = histograms.values.length;
+    if (vectors.histograms.length > 0)
+      eachHistogram(vectors, i, (histogram, s) => {
+        histograms.add(grid.startMs + s * grid.stepMs, histogram);
+      });
+    if (n === 0 && histograms.values.length === before) continue;
     at += n;
     kept.push(label);
     offsets.push(at);
+    histograms.endSeries();
   }
   return {
     kind: 'raw',
@@ -90,5 +147,19 @@ export function vectorsToRaw(vectors: StepVectors, grid: Grid): RawSeries {
     offsets: Uint32Array.from(offsets),
     t,
     v,
+    histograms: histograms.finish(),
   };
+}
+
+/** Visits the native histograms of a row, in order of the steps. */
+export function eachHistogram(
+  vectors: StepVectors,
+  row: number,
+  visit: (histogram: FloatHistogram, step: number) => void,
+): void {
+  const { present, steps } = vectors;
+  for (let s = 0; s < steps; s++) {
+    const cell = row * steps + s;
+    if (present[cell] === HISTOGRAM) visit(histogramOf(vectors, cell), s);
+  }
 }

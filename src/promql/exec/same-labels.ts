@@ -19,7 +19,7 @@ function hasSameLabels(labels: readonly Labels[]): boolean {
  */
 export function mergeSameLabels(vectors: StepVectors): StepVectors {
   if (!hasSameLabels(vectors.labels)) return vectors;
-  const { steps, labels, values, present, dropName } = vectors;
+  const { steps, labels, present, dropName } = vectors;
   const builder = new VectorBuilder(steps, labels.length);
   const rows = new Map<string, number>();
   for (const [i, label] of labels.entries()) {
@@ -29,9 +29,9 @@ export function mergeSameLabels(vectors: StepVectors): StepVectors {
       rows.set(label.key, row);
     }
     for (let s = 0; s < steps; s++) {
-      if (present[i * steps + s] !== 1) continue;
+      if (present[i * steps + s] === 0) continue;
       if (builder.has(row, s)) throw new CodedError('execution', SAME_LABELS);
-      builder.set(row, s, values[i * steps + s] as number);
+      builder.copy(row, s, vectors, i * steps + s);
     }
   }
   return builder.finish();

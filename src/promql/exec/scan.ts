@@ -15,22 +15,27 @@ import {
 } from '../funcs/group-states.ts';
 import type { GroupBy, ScanNode, SeriesFunction } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
-import {
-  scanSeries,
-  type Fragment,
-  type FragmentGroups,
-  type FragmentResult,
-  type ScanSpec,
-} from './fragment.ts';
+import { scanSeries, type Fragment, type FragmentGroups, type FragmentResult } from './fragment.ts';
 import { Signatures, dropMetadata } from './metric-labels.ts';
 import { refuseSameLabels } from './same-labels.ts';
-import { newVectors, type StepVectors } from './step-vectors.ts';
+import type { ScanSpec } from './scan-spec.ts';
+import { HistogramGroups } from './histogram-groups.ts';
+import { histogramSamples, newVectors, renumber, type StepVectors } from './step-vectors.ts';
 
 /** limit: a shard ends when it holds so many samples; fixed, so that answers never depend on who computes them. */
 const SHARD_SAMPLES = 500_000;
 
 /** Work on fewer samples than this is done here: crossing to another thread would cost more. */
 const INLINE_SAMPLES_MAX = 100_000;
+
+/** Functions that look at start timestamps. */
+const STARTS_FUNCTIONS: ReadonlySet<string> = new Set([
+  'rate',
+  'irate',
+  'increase',
+  'resets',
+  'start_timestamp',
+]);
 
 /** A range of series, with their groups numbered as they occur in it. */
 interface Shard {
@@ -57,7 +62,9 @@ export async function evaluateScan(
   const set = ctx.set(node.select);
   const steps = node.grid.count;
   if (set === undefined || set.count === 0 || steps === 0) return newVectors([], steps);
-  const spec = scanSpec(node, params, node.lookbackMs);
+  const { useStarts } = ctx.options;
+  const { lookbackMs, statsOnly } = node;
+  const spec = scanSpec(node, params, { lookbackMs, useStarts, statsOnly });
   const grouping =
     node.aggregate === undefined ? undefined : groupSeries(ctx, set, node, node.aggregate);
   const { shards, samplesMax } = cutShards(set, grouping);
@@ -74,7 +81,7 @@ export async function evaluateScan(
 export function scanSpec(
   node: SeriesFunction & Pick<ScanNode, 'grid'>,
   params: readonly Float64Array[],
-  lookbackMs: number,
+  { lookbackMs, useStarts, statsOnly }: Pick<ScanSpec, 'lookbackMs' | 'useStarts' | 'statsOnly'>,
 ): ScanSpec {
   const { func, refStartMs, refStepMs, rangeMs, extension, grid } = node;
   const { startMs, stepMs, count: steps } = grid;
@@ -89,6 +96,8 @@ export function scanSpec(
     rangeMs,
     lookbackMs,
     extension,
+    useStarts: useStarts && STARTS_FUNCTIONS.has(func),
+    statsOnly,
   };
 }
 
@@ -191,6 +200,8 @@ async function runElsewhere(
 function holdResult(ctx: ExecContext, result: FragmentResult): void {
   let values = 0;
   for (const count of result.counts) values += count;
+  for (const histogram of result.histograms) values += histogramSamples(histogram) - 1;
+  for (const { histogram } of result.cells) values += histogramSamples(histogram) - 1;
   ctx.samplesTotal += result.samples;
   ctx.hold(values);
 }
@@ -214,14 +225,51 @@ function collectRows(
       rows.push([result, i]);
     }
   }
-  annotateSeries(ctx, node, labels);
+  annotateSeries(ctx, node, withFloats(results, shards, set));
+  noteSeries(ctx, node, results, { shards, set });
   const vectors = newVectors(resultLabels(ctx, node, labels), steps);
-  for (const [row, [{ values, present }, i]] of rows.entries()) {
+  const offsets = new Map<FragmentResult, number>();
+  for (const result of results) {
+    offsets.set(result, vectors.histograms.length);
+    for (const histogram of result.histograms) vectors.histograms.push(histogram);
+  }
+  for (const [row, [result, i]] of rows.entries()) {
+    const { values, present } = result;
     vectors.values.set(values.subarray(i * steps, (i + 1) * steps), row * steps);
     vectors.present.set(present.subarray(i * steps, (i + 1) * steps), row * steps);
+    const offset = offsets.get(result) ?? 0;
+    if (offset > 0) renumber(vectors, row, offset);
   }
   if (ctx.options.delayedNames && !node.keepName) vectors.dropName.fill(1);
   return vectors;
+}
+
+/** The labels of series that gave a number at any step: notes on names are about those only. */
+function withFloats(
+  results: readonly FragmentResult[],
+  shards: readonly Shard[],
+  set: SeriesSet,
+): Labels[] {
+  const labels: Labels[] = [];
+  for (const [k, { counts, floats }] of results.entries()) {
+    const { from } = shards[k] as Shard;
+    for (let i = 0; i < counts.length; i++) if (floats[i] === 1) labels.push(set.labels(from + i));
+  }
+  return labels;
+}
+
+/** Says what the fragments noted about their series. */
+function noteSeries(
+  ctx: ExecContext,
+  node: ScanNode,
+  results: readonly FragmentResult[],
+  { shards, set }: { readonly shards: readonly Shard[]; readonly set: SeriesSet },
+): void {
+  for (const [k, { notes }] of results.entries()) {
+    const { from } = shards[k] as Shard;
+    for (const { series, note } of notes)
+      ctx.annotations.ofSeries(note, set.labels(from + series).get(METRIC_NAME), node.argSpan);
+  }
 }
 
 /** The values of all groups that have one. */
@@ -244,31 +292,61 @@ function collectGroups(
       mergeStates(states, from, (shards[k] as Shard).groupOf, touched);
     }
   }
-  const vectors = statesToVectors(states, grouping.labels);
+  const groups = groupHistograms(ctx, node, set, results, { shards, grouping });
+  const vectors = statesToVectors(states, grouping.labels, groups);
   if (ctx.options.delayedNames && !node.keepName) vectors.dropName.fill(1);
   return vectors;
 }
 
+/** Adds up the native histograms of all groups, or says that they are passed over; undefined when there are none. */
+function groupHistograms(
+  ctx: ExecContext,
+  node: ScanNode,
+  set: SeriesSet,
+  results: readonly FragmentResult[],
+  { shards, grouping }: { shards: readonly Shard[]; grouping: Grouping },
+): HistogramGroups | undefined {
+  if (results.every(({ cells }) => cells.length === 0)) return undefined;
+  const { op } = grouping;
+  if (op === 'min' || op === 'max') ctx.annotations.ignoredInAggregation(op, node.span);
+  if (op !== 'sum' && op !== 'avg') return undefined;
+  const groups = new HistogramGroups(op, node.grid.count, ctx.annotations, node.span);
+  for (const [k, { cells }] of results.entries()) {
+    const { from } = shards[k] as Shard;
+    for (const { series, step, histogram } of cells) {
+      const keepsName = node.keepName || ctx.options.delayedNames;
+      const metric = keepsName ? set.labels(from + series).get(METRIC_NAME) : '';
+      groups.add(grouping.ids[from + series] as number, step, histogram, metric);
+    }
+  }
+  return groups;
+}
+
 /** Finished states as rows, without groups that never had a value. */
-export function statesToVectors(states: GroupStates, labels: readonly Labels[]): StepVectors {
+export function statesToVectors(
+  states: GroupStates,
+  labels: readonly Labels[],
+  groups?: HistogramGroups,
+): StepVectors {
   const { values, present } = finishStates(states);
   const { steps } = states;
+  const histograms = groups?.finish(values, present) ?? [];
   const kept = labels.map((_, g) => g).filter((g) => rowHasValue(present, g, steps));
   const all = kept.length === labels.length;
   const vectors = newVectors(
     kept.map((g) => labels[g] as Labels),
     all ? 0 : steps,
   );
-  if (all) return { ...vectors, steps, values, present };
+  if (all) return { ...vectors, steps, values, present, histograms };
   for (const [row, g] of kept.entries()) {
     vectors.values.set(values.subarray(g * steps, (g + 1) * steps), row * steps);
     vectors.present.set(present.subarray(g * steps, (g + 1) * steps), row * steps);
   }
-  return vectors;
+  return { ...vectors, histograms };
 }
 
 function rowHasValue(present: Uint8Array, row: number, steps: number): boolean {
-  for (let i = row * steps; i < (row + 1) * steps; i++) if (present[i] === 1) return true;
+  for (let i = row * steps; i < (row + 1) * steps; i++) if (present[i] !== 0) return true;
   return false;
 }
 
@@ -283,14 +361,15 @@ function checkGrouped(
   const annotated = node.func === 'rate' || node.func === 'increase';
   const named = node.select.matchers.some((m) => m.name === METRIC_NAME && m.type === '=');
   const mayCollide = !node.keepName && !ctx.options.delayedNames && !named;
-  if (!annotated && !mayCollide) return;
+  noteSeries(ctx, node, results, { shards, set });
+  if (annotated) annotateSeries(ctx, node, withFloats(results, shards, set));
+  if (!mayCollide) return;
   const labels: Labels[] = [];
   for (const [k, { counts }] of results.entries()) {
     const { from } = shards[k] as Shard;
     for (const [i, count] of counts.entries()) if (count > 0) labels.push(set.labels(from + i));
   }
-  annotateSeries(ctx, node, labels);
-  if (mayCollide) resultLabels(ctx, node, labels);
+  resultLabels(ctx, node, labels);
 }
 
 /** The labels of a function's results, before any delayed removal. */

@@ -7,7 +7,7 @@
 import { CodedError } from '../../lib/errors.ts';
 import type { Labels } from '../../model/labels.ts';
 import { printGeneral } from '../parse/go-float.ts';
-import { reorderRows, newVectors, type StepVectors } from './step-vectors.ts';
+import { FLOAT, newVectors, reorderRows, type StepVectors } from './step-vectors.ts';
 
 interface RowGroups {
   readonly labels: readonly Labels[];
@@ -27,14 +27,17 @@ export function selectK(
 ): StepVectors {
   const { steps, labels, values, present } = input;
   checkK(k);
-  const result = newVectors(labels, steps);
+  const result = { ...newVectors(labels, steps), histograms: input.histograms };
   result.dropName.set(input.dropName);
   const order: number[] = [];
   for (let s = 0; s < steps; s++) {
     const size = Math.min(Math.trunc(k[s] as number), labels.length);
     if (size < 1) continue;
     for (const rows of groups.rows) {
-      const candidates = rows.filter((row) => present[row * steps + s] === 1);
+      const candidates = rows.filter((row) => {
+        const has = present[row * steps + s];
+        return op === 'limitk' ? has !== 0 : has === FLOAT;
+      });
       const valueOf = (row: number) => values[row * steps + s] as number;
       const chosen =
         op === 'limitk'
@@ -42,7 +45,7 @@ export function selectK(
           : best(candidates, size, valueOf, op === 'topk');
       for (const row of chosen) {
         result.values[row * steps + s] = valueOf(row);
-        result.present[row * steps + s] = 1;
+        result.present[row * steps + s] = present[row * steps + s] as number;
       }
       if (steps === 1) order.push(...chosen);
     }

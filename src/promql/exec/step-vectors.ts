@@ -2,10 +2,18 @@
  * The values that expressions have, in columns.
  *
  * A vector over a grid of steps is one row a series: `values[i * steps + s]` is the i-th series at step s, where
- * `present` has 1 at the same place; other values mean nothing. Rows are in the order in which the expression makes
- * them, which is label order for selectors.
+ * `present` has {@link FLOAT} at the same place. Where it has {@link HISTOGRAM}, the value is the number of a native histogram
+ * in `histograms`; where it has 0, values mean nothing. So code that knows floats only passes over histograms. Rows are in the
+ * order in which the expression makes them, which is label order for selectors.
  */
+import { must } from '../../lib/assert.ts';
+import type { FloatHistogram } from '../../model/float-histogram/float-histogram.ts';
 import type { Labels } from '../../model/labels.ts';
+import type { MatrixHistograms } from '../../model/float-histogram/matrix-histograms.ts';
+
+/** In {@link StepVectors.present}: what a cell holds. */
+export const FLOAT = 1;
+export const HISTOGRAM = 2;
 
 /** An instant vector at every step. Whoever evaluates an expression owns its result and may write to it. */
 export interface StepVectors {
@@ -14,6 +22,8 @@ export interface StepVectors {
   readonly labels: Labels[];
   readonly values: Float64Array;
   readonly present: Uint8Array;
+  /** Native histograms by number; several cells may share one. Empty for most vectors. */
+  readonly histograms: FloatHistogram[];
   /** 1 where the metric's name is to be dropped at the end: only with delayed name removal. */
   readonly dropName: Uint8Array;
 }
@@ -30,13 +40,14 @@ export interface StringValue {
   readonly value: string;
 }
 
-/** A range vector: series i has samples offsets[i] … offsets[i+1]-1 of `t` (ms) and `v`. */
+/** A range vector: series i has samples offsets[i] … offsets[i+1]-1 of `t` (ms) and `v`, and histograms likewise. */
 export interface RawSeries {
   readonly kind: 'raw';
   readonly labels: Labels[];
   readonly offsets: Uint32Array;
   readonly t: Float64Array;
   readonly v: Float64Array;
+  readonly histograms: MatrixHistograms;
 }
 
 /** What evaluating a node gives. */
@@ -51,8 +62,14 @@ export function newVectors(labels: Labels[], steps: number): StepVectors {
     labels,
     values: new Float64Array(size),
     present: new Uint8Array(size),
+    histograms: [],
     dropName: new Uint8Array(labels.length),
   };
+}
+
+/** The histogram of a cell that holds one. */
+export function histogramOf({ histograms, values }: StepVectors, cell: number): FloatHistogram {
+  return must(histograms[values[cell] as number], 'the cell has a histogram');
 }
 
 /** Collects rows whose number is not known before. */
@@ -62,6 +79,7 @@ export class VectorBuilder {
   readonly #drop: number[] = [];
   #values: Float64Array;
   #present: Uint8Array;
+  readonly #histograms: FloatHistogram[] = [];
 
   constructor(steps: number, rows = 16) {
     this.#steps = steps;
@@ -88,7 +106,7 @@ export class VectorBuilder {
 
   /** Whether the row has a value at the step. */
   has(row: number, step: number): boolean {
-    return this.#present[row * this.#steps + step] === 1;
+    return this.#present[row * this.#steps + step] !== 0;
   }
 
   /** Sets the row's value at the step. */
@@ -96,6 +114,19 @@ export class VectorBuilder {
     const i = row * this.#steps + step;
     this.#values[i] = value;
     this.#present[i] = 1;
+  }
+
+  /** Sets the row's value at the step to a native histogram. */
+  setHistogram(row: number, step: number, histogram: FloatHistogram): void {
+    const i = row * this.#steps + step;
+    this.#values[i] = this.#histograms.push(histogram) - 1;
+    this.#present[i] = HISTOGRAM;
+  }
+
+  /** Sets the row's value at the step to that of a cell of other vectors, which has one. */
+  copy(row: number, step: number, from: StepVectors, cell: number): void {
+    if (from.present[cell] === HISTOGRAM) this.setHistogram(row, step, histogramOf(from, cell));
+    else this.set(row, step, from.values[cell] as number);
   }
 
   /** Marks a row's name for removal. */
@@ -112,6 +143,7 @@ export class VectorBuilder {
       labels: this.#labels,
       values: this.#values.subarray(0, size),
       present: this.#present.subarray(0, size),
+      histograms: this.#histograms,
       dropName: Uint8Array.from(this.#drop),
     };
   }
@@ -119,31 +151,59 @@ export class VectorBuilder {
 
 /** Whether a row has a value at any step. */
 export function hasAny({ present, steps }: StepVectors, row: number): boolean {
-  return (
-    present.indexOf(1, row * steps) >= 0 && present.indexOf(1, row * steps) < (row + 1) * steps
-  );
+  for (let i = row * steps; i < (row + 1) * steps; i++) if (present[i] !== 0) return true;
+  return false;
 }
 
 /** How many values there are. */
 export function countPresent(present: Uint8Array): number {
   let count = 0;
-  for (let i = 0; i < present.length; i++) count += present[i] as number;
+  for (let i = 0; i < present.length; i++) if (present[i] !== 0) count++;
   return count;
 }
 
 /** Rows that have a value at the single step, in the order given. */
-export function reorderRows(
-  { labels, values, dropName }: StepVectors,
-  order: readonly number[],
-): StepVectors {
-  const result = newVectors(
-    order.map((row) => labels[row] as Labels),
-    1,
-  );
-  result.present.fill(1);
+export function reorderRows(vectors: StepVectors, order: readonly number[]): StepVectors {
+  const { labels, values, present, histograms, dropName } = vectors;
+  const result = {
+    ...newVectors(
+      order.map((row) => labels[row] as Labels),
+      1,
+    ),
+    histograms,
+  };
   for (const [i, row] of order.entries()) {
+    result.present[i] = present[row] as number;
     result.values[i] = values[row] as number;
     result.dropName[i] = dropName[row] as number;
   }
   return result;
+}
+
+/** Adds an offset to the numbers of a row's histograms. */
+export function renumber({ values, present, steps }: StepVectors, row: number, by: number): void {
+  for (let i = row * steps; i < (row + 1) * steps; i++)
+    if (present[i] === HISTOGRAM) values[i] = (values[i] as number) + by;
+}
+
+/** Takes the native histograms out: what is left are the floats. */
+export function dropHistograms(vectors: StepVectors): StepVectors {
+  if (vectors.histograms.length === 0) return vectors;
+  const { present } = vectors;
+  for (let i = 0; i < present.length; i++) if (present[i] === HISTOGRAM) present[i] = 0;
+  return { ...vectors, histograms: [] };
+}
+
+/** What a native histogram counts for in limits and statistics: its bytes over those of a float sample (prometheus promql/value.go). */
+export function histogramSamples({ positive, negative, customValues }: FloatHistogram): number {
+  const spans = spansOf(positive.index) + spansOf(negative.index);
+  const buckets = positive.index.length + negative.index.length;
+  return Math.floor((8 + 168 + 8 * (spans + buckets + customValues.length)) / 16);
+}
+
+function spansOf(index: Int32Array): number {
+  let spans = 0;
+  for (let i = 0; i < index.length; i++)
+    if (i === 0 || index[i] !== (index[i - 1] as number) + 1) spans++;
+  return spans;
 }

@@ -7,12 +7,22 @@ import { must } from '../../lib/assert.ts';
 import type { Labels } from '../../model/labels.ts';
 import { compareUtf8 } from '../../lib/utf8.ts';
 import { ARITHMETIC, COMPARISON } from '../funcs/arithmetic.ts';
+import type { Operand, OperatorResult } from '../funcs/histogram-operators.ts';
 import { isSetOperator, type VectorMatching } from '../parse/ast.ts';
 import type { BinaryNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { Signatures, dropMetadata, printLabels } from './metric-labels.ts';
 import { mergeResult } from './same-labels.ts';
-import { VectorBuilder, newVectors, type StepVectors } from './step-vectors.ts';
+import { operateNoted } from './operate.ts';
+import {
+  FLOAT,
+  HISTOGRAM,
+  VectorBuilder,
+  histogramOf,
+  newVectors,
+  renumber,
+  type StepVectors,
+} from './step-vectors.ts';
 
 /** Evaluates an operator between two vectors. */
 export function matchVectors(
@@ -47,7 +57,7 @@ function presence(
   const has = new Uint8Array(count * steps);
   for (const [row, id] of ids.entries()) {
     for (let s = 0; s < steps; s++) {
-      if (present[row * steps + s] === 1) has[id * steps + s] = 1;
+      if (present[row * steps + s] !== 0) has[id * steps + s] = 1;
     }
   }
   return has;
@@ -81,7 +91,8 @@ function mask(
 }
 
 function concat(a: StepVectors, b: StepVectors): StepVectors {
-  const all = newVectors([...a.labels, ...b.labels], a.steps);
+  const histograms = [...a.histograms, ...b.histograms];
+  const all = { ...newVectors([...a.labels, ...b.labels], a.steps), histograms };
   const size = a.labels.length * a.steps;
   all.values.set(a.values);
   all.values.set(b.values, size);
@@ -89,7 +100,17 @@ function concat(a: StepVectors, b: StepVectors): StepVectors {
   all.present.set(b.present, size);
   all.dropName.set(a.dropName);
   all.dropName.set(b.dropName, a.labels.length);
+  if (b.histograms.length > 0) {
+    for (let row = a.labels.length; row < all.labels.length; row++)
+      renumber(all, row, a.histograms.length);
+  }
   return all;
+}
+
+/** The value of a cell that has one. */
+function operandOf(vectors: StepVectors, cell: number): Operand {
+  if (vectors.present[cell] === HISTOGRAM) return histogramOf(vectors, cell);
+  return vectors.values[cell] as number;
 }
 
 /** Rows by signature. */
@@ -109,6 +130,7 @@ function refuseTwice(): never {
 
 /** One join of a "many" with a "one" side; in one-to-one the left side plays the many. */
 class Join {
+  readonly #ctx: ExecContext;
   readonly #node: BinaryNode;
   readonly #matching: VectorMatching;
   readonly #signatures: Signatures;
@@ -126,6 +148,7 @@ class Join {
     matching: VectorMatching,
     signatures: Signatures,
   ) {
+    this.#ctx = ctx;
     this.#node = node;
     this.#matching = matching;
     this.#signatures = signatures;
@@ -170,7 +193,7 @@ class Join {
     if (fillLeft !== undefined || fillRight !== undefined) return active.fill(1);
     const [a, b] = [many, one].map(({ present, steps, labels }) => {
       const any = new Uint8Array(steps);
-      for (let i = 0; i < labels.length * steps; i++) if (present[i] === 1) any[i % steps] = 1;
+      for (let i = 0; i < labels.length * steps; i++) if (present[i] !== 0) any[i % steps] = 1;
       return any;
     });
     for (let s = 0; s < active.length; s++) active[s] = (a?.[s] ?? 0) & (b?.[s] ?? 0);
@@ -181,12 +204,13 @@ class Join {
   #pair(many: StepVectors, m: number, one: StepVectors, o: number): void {
     const { steps } = many;
     const combine = this.#combine;
-    if (combine === undefined) {
+    if (combine === undefined || many.histograms.length + one.histograms.length > 0) {
       for (let s = 0; s < steps; s++) {
         const [i, j] = [m * steps + s, o * steps + s];
-        if (many.present[i] !== 1 || one.present[j] !== 1) continue;
-        const [a, b] = [many.values[i] as number, one.values[j] as number];
-        this.#emit(many.labels[m] as Labels, one.labels[o] as Labels, s, a, b, undefined);
+        if (many.present[i] === 0 || one.present[j] === 0) continue;
+        const pair = this.#operate(operandOf(many, i), operandOf(one, j));
+        if (pair !== undefined)
+          this.#emit(many.labels[m] as Labels, one.labels[o] as Labels, s, pair, undefined);
       }
       return;
     }
@@ -196,13 +220,24 @@ class Join {
     for (let s = 0; s < steps; s++) {
       const i = m * steps + s;
       const j = o * steps + s;
-      if (many.present[i] !== 1 || one.present[j] !== 1) continue;
+      if (many.present[i] !== FLOAT || one.present[j] !== FLOAT) continue;
       const a = many.values[i] as number;
       const b = one.values[j] as number;
       if (row < 0) row = this.#row(many.labels[m] as Labels, one.labels[o] as Labels);
       if (builder.has(row, s)) refuseTwice();
       builder.set(row, s, swapped ? combine(b, a) : combine(a, b));
     }
+  }
+
+  /** What the operator gives for a value of the many and one of the one side; undefined for nothing at all. */
+  #operate(many: Operand, one: Operand): OperatorResult | undefined {
+    const [a, b] = this.#swapped ? [one, many] : [many, one];
+    if (typeof a === 'number' && typeof b === 'number') {
+      if (this.#combine !== undefined) return { value: this.#combine(a, b), keep: true };
+      if (this.#compare !== undefined) return { value: a, keep: this.#compare(a, b) };
+    }
+    const result = operateNoted(this.#ctx, this.#node, a, b);
+    return result.value === undefined ? undefined : result;
   }
 
   #signature(
@@ -221,12 +256,13 @@ class Join {
       const seen = manyRows.length > 1 ? new Set<number>() : undefined;
       for (const row of manyRows) {
         const i = row * steps + s;
-        if (many.present[i] !== 1) continue;
+        if (many.present[i] === 0) continue;
         const labels = many.labels[row] as Labels;
         if (partner < 0 && fills.one === undefined) continue;
         const other = partner < 0 ? this.#matched(labels) : (one.labels[partner] as Labels);
-        const value =
-          partner < 0 ? (fills.one as number) : (one.values[partner * steps + s] as number);
+        const value = partner < 0 ? (fills.one as number) : operandOf(one, partner * steps + s);
+        const result = this.#operate(operandOf(many, i), value);
+        if (result === undefined) continue;
         if (matched && this.#matching.card === 'one-to-one') {
           throw new CodedError(
             'execution',
@@ -234,12 +270,12 @@ class Join {
           );
         }
         matched = true;
-        this.#emit(labels, other, s, many.values[i] as number, value, seen);
+        this.#emit(labels, other, s, result, seen);
       }
       if (!matched && partner >= 0 && fills.many !== undefined) {
         const labels = one.labels[partner] as Labels;
-        const value = one.values[partner * steps + s] as number;
-        this.#emit(this.#matched(labels), labels, s, fills.many, value, undefined);
+        const result = this.#operate(fills.many, operandOf(one, partner * steps + s));
+        if (result !== undefined) this.#emit(this.#matched(labels), labels, s, result, undefined);
       }
     }
   }
@@ -248,7 +284,7 @@ class Join {
   #onlyOne(one: StepVectors, rows: readonly number[], s: number): number {
     let found = -1;
     for (const row of rows) {
-      if (one.present[row * one.steps + s] !== 1) continue;
+      if (one.present[row * one.steps + s] === 0) continue;
       if (found >= 0) this.#refuseDuplicate(one.labels[found] as Labels, one.labels[row] as Labels);
       found = row;
     }
@@ -274,19 +310,10 @@ class Join {
     many: Labels,
     one: Labels,
     s: number,
-    manyValue: number,
-    oneValue: number,
+    { value = NaN, keep }: OperatorResult,
     seen: Set<number> | undefined,
   ): void {
-    const [a, b] = this.#swapped ? [oneValue, manyValue] : [manyValue, oneValue];
     const { returnBool } = this.#node;
-    let value = a;
-    let keep = true;
-    if (this.#compare === undefined) value = must(this.#combine, 'known operator')(a, b);
-    else {
-      keep = this.#compare(a, b);
-      if (returnBool) value = keep ? 1 : 0;
-    }
     const row = this.#row(many, one);
     if (seen !== undefined) {
       if (seen.has(row)) {
@@ -299,7 +326,9 @@ class Join {
     }
     if (!keep && !returnBool) return;
     if (this.#builder.has(row, s)) refuseTwice();
-    this.#builder.set(row, s, value);
+    if (returnBool) this.#builder.set(row, s, keep ? 1 : 0);
+    else if (typeof value === 'number') this.#builder.set(row, s, value);
+    else this.#builder.setHistogram(row, s, value);
   }
 
   /** The result row of a pair. */
@@ -317,7 +346,7 @@ class Join {
 
   #resultLabels(many: Labels, one: Labels): Labels {
     const { card, include, on, labels: names } = this.#matching;
-    const drop = this.#compare === undefined || (this.#node.returnBool && !this.#delayed);
+    const drop = this.#combine !== undefined || (this.#node.returnBool && !this.#delayed);
     let labels = drop ? dropMetadata(many) : many;
     if (card === 'one-to-one') {
       const set = new Set(names);

@@ -16,7 +16,13 @@ function between(w: SeriesWindows, i: number, at: number, isCounter: boolean): n
 }
 
 /** The first index in l … h-1 whose time is above (or, with `orAt`, at or above) `at`; h-1 when there is none. */
-function firstAfter(t: Float64Array, l: number, h: number, at: number, orAt: boolean): number {
+export function firstAfter(
+  t: Float64Array,
+  l: number,
+  h: number,
+  at: number,
+  orAt: boolean,
+): number {
   let i = l;
   while (i < h - 1 && !(orAt ? (t[i] as number) >= at : (t[i] as number) > at)) i++;
   return i;

@@ -13,7 +13,7 @@
  *   count       -          -              count
  *   group       -          -              count
  */
-import { sumError } from './kahan.ts';
+import { sumError } from '../../lib/kahan.ts';
 
 /** Aggregations whose states can be merged. */
 export type StateOp = 'sum' | 'avg' | 'min' | 'max' | 'count' | 'group';
@@ -57,7 +57,10 @@ export function newStates(op: StateOp, groups: number, steps: number): GroupStat
   };
 }
 
-/** Adds one series' row to its group. */
+/**
+ * Adds one series' row to its group. `present` has 1 for numbers; other values than 0 stand for what only count and group
+ * count.
+ */
 export function addRow(
   states: GroupStates,
   group: number,
@@ -82,7 +85,7 @@ export function addRow(
     case 'group': {
       const { n, steps } = states;
       for (let s = 0; s < steps; s++)
-        n[base + s] = (n[base + s] as number) + (present[s] as number);
+        if (present[s] !== 0) n[base + s] = (n[base + s] as number) + 1;
     }
   }
 }

@@ -1,5 +1,5 @@
 /** The *_over_time functions (Prometheus 3.14, promql/functions.go), each in one pass over a series' columns. */
-import { sumError } from './kahan.ts';
+import { sumError } from '../../lib/kahan.ts';
 import { quantileOf } from './quantile.ts';
 import { paramAt, type SeriesWindows, type WindowFunction } from './series-windows.ts';
 

@@ -20,6 +20,7 @@ import {
 } from '../parse/ast.ts';
 import { foldConstants } from './fold-constants.ts';
 import { isInvariant } from './invariant.ts';
+import { markStats } from './mark-stats.ts';
 import {
   mapPlan,
   type Extension,
@@ -58,7 +59,7 @@ export function buildPlan(expr: Expr, context: PlanContext): QueryPlan {
   const count = stepMs === 0 ? 1 : Math.floor((endMs - startMs) / stepMs) + 1;
   const builder = new Builder(context);
   const built = builder.build(expr, { startMs, stepMs: stepMs === 0 ? 1 : stepMs, count });
-  const root = mapPlan(built, (node) => pushAggregates(foldConstants(node)));
+  const root = markStats(mapPlan(built, (node) => pushAggregates(foldConstants(node))));
   return { root, selects: builder.selects };
 }
 
@@ -93,7 +94,6 @@ class Builder {
       }
       case 'binary': {
         const { op, matching, returnBool } = expr;
-        if (op === '</' || op === '>/') throw notImplemented(`operator "${op}"`);
         const lhs = this.build(expr.lhs, grid);
         const rhs = this.build(expr.rhs, grid);
         return { kind: 'binary', op, lhs, rhs, matching, returnBool, grid, span };
@@ -130,8 +130,8 @@ class Builder {
     }
     const at = args.findIndex((arg) => arg.kind === 'matrix' || arg.kind === 'subquery');
     if (at >= 0) return this.#rangeCall(call, args, at, grid);
-    if (name === 'timestamp' && first?.kind === 'selector') {
-      return this.#instant(first, 'timestamp', grid);
+    if ((name === 'timestamp' || name === 'start_timestamp') && first?.kind === 'selector') {
+      return this.#instant(first, name, grid);
     }
     return { kind: 'call', func: name, args: args.map((a) => this.build(a, grid)), grid, span };
   }
@@ -190,7 +190,7 @@ class Builder {
     { selector, ...matrix }: MatrixSelector,
     shared: Omit<
       Extract<PlanNode, { kind: 'scan' }>,
-      'kind' | 'select' | 'rangeMs' | 'extension' | 'lookbackMs' | 'aggregate'
+      'kind' | 'select' | 'rangeMs' | 'extension' | 'lookbackMs' | 'aggregate' | 'statsOnly'
     >,
     name: string,
   ): PlanNode {
@@ -215,6 +215,7 @@ class Builder {
       extension,
       lookbackMs,
       aggregate: undefined,
+      statsOnly: false,
       ...shared,
     };
   }
@@ -261,7 +262,11 @@ class Builder {
     return select;
   }
 
-  #instant(selector: VectorSelector, func: 'value' | 'timestamp', grid: Grid): PlanNode {
+  #instant(
+    selector: VectorSelector,
+    func: 'value' | 'timestamp' | 'start_timestamp',
+    grid: Grid,
+  ): PlanNode {
     const { lookbackMs } = this.#context;
     // compat: timestamp() of a smoothed selector looks at the samples as they are.
     const smoothed = selector.smoothed && func === 'value';
@@ -281,6 +286,7 @@ class Builder {
       extension: smoothed ? 'smoothed' : 'none',
       lookbackMs,
       aggregate: undefined,
+      statsOnly: false,
       keepName: func === 'value',
       argSpan: span,
       grid,

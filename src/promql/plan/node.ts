@@ -74,6 +74,8 @@ export interface ScanNode extends NodeBase, SeriesFunction {
   readonly select: SelectPlan;
   readonly lookbackMs: number;
   readonly aggregate: GroupBy | undefined;
+  /** Whether of native histograms nothing but count and sum is looked at. */
+  readonly statsOnly: boolean;
 }
 
 /** A range function over a subquery. */
@@ -167,31 +169,33 @@ export interface QueryPlan {
 
 /** The same plan with every node's children replaced first, then the node itself. */
 export function mapPlan(node: PlanNode, change: (node: PlanNode) => PlanNode): PlanNode {
-  const map = (child: PlanNode) => mapPlan(child, change);
+  return change(mapChildren(node, (child) => mapPlan(child, change)));
+}
+
+/** The same node with other children. */
+export function mapChildren(node: PlanNode, map: (child: PlanNode) => PlanNode): PlanNode {
   switch (node.kind) {
     case 'number':
     case 'string':
     case 'raw':
-      return change(node);
+      return node;
     case 'scan':
-      return change({ ...node, params: node.params.map(map) });
+      return { ...node, params: node.params.map(map) };
     case 'window':
-      return change({ ...node, params: node.params.map(map), source: map(node.source) });
+      return { ...node, params: node.params.map(map), source: map(node.source) };
     case 'subquery':
     case 'negate':
     case 'absent':
     case 'invariant':
-      return change({ ...node, expr: map(node.expr) });
+      return { ...node, expr: map(node.expr) };
     case 'binary':
-      return change({ ...node, lhs: map(node.lhs), rhs: map(node.rhs) });
-    case 'aggregate':
-      return change({
-        ...node,
-        expr: map(node.expr),
-        param: node.param === undefined ? undefined : map(node.param),
-      });
+      return { ...node, lhs: map(node.lhs), rhs: map(node.rhs) };
+    case 'aggregate': {
+      const param = node.param === undefined ? undefined : map(node.param);
+      return { ...node, expr: map(node.expr), param };
+    }
     case 'call':
-      return change({ ...node, args: node.args.map(map) });
+      return { ...node, args: node.args.map(map) };
     default:
       return unreachable(node);
   }

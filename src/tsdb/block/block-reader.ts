@@ -134,7 +134,10 @@ export class BlockReader implements BlockSamples {
     const chunks = this.#chunks;
     chunks.load(scratch, ref, runEnd);
     const { encoding, from, length, count } = chunks;
-    if (HISTOGRAMS.has(encoding)) return;
+    if (HISTOGRAMS.has(encoding)) {
+      scratch.skippedHistograms = true;
+      return;
+    }
     if (encoding !== ENCODING_XOR && encoding !== ENCODING_XOR2) {
       // Floats that are left out would make an answer that is wrong and looks right.
       const what = chunks.corrupt(ref, `chunks of encoding ${encoding} are not implemented yet`);

@@ -71,7 +71,10 @@ export class HeadSeriesSet implements ChunkSet {
     let late = false;
     for (let k = 0; k < snapshot.chunkCount; k++) {
       const { encoding, isLate } = snapshot.chunkAt(k);
-      if (!isFloatEncoding(encoding)) continue;
+      if (!isFloatEncoding(encoding)) {
+        scratch.skippedHistograms = true;
+        continue;
+      }
       if (isLate && !late) {
         late = true;
         this.#endInOrder(scratch, start, lastT);
