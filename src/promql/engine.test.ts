@@ -137,12 +137,6 @@ test('limits and refusals', async () => {
     /^invalid expression type "range vector" for range query, must be Scalar or instant Vector$/,
   );
   await f(
-    'info(x_total)',
-    { features: { experimentalFunctions: true } },
-    'not_implemented',
-    /^function "info" is not implemented yet$/,
-  );
-  await f(
     'rate({__name__=~"x.*"}[5m]) + on() x_total',
     {},
     'execution',

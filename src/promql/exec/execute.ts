@@ -19,6 +19,7 @@ import { evaluateCall } from './calls.ts';
 import type { ExecContext } from './context.ts';
 import { evaluateWindows, newWindows, windowFunction } from './fragment.ts';
 import { must, unreachable } from '../../lib/assert.ts';
+import { evaluateInfo } from './info.ts';
 import { applyMixed, type HistogramSamples } from './mixed-windows.ts';
 import { compactRow, eachHistogram, readRaw, vectorsToRaw } from './raw-series.ts';
 import { removeDelayedNames, removeNames } from './same-labels.ts';
@@ -102,6 +103,8 @@ async function evaluateNode(ctx: ExecContext, node: PlanNode): Promise<Value> {
     }
     case 'absent':
       return evaluateAbsent(ctx, node);
+    case 'info':
+      return evaluateInfo(ctx, node, await evaluateVectors(ctx, node.expr));
     case 'invariant':
       return evaluateInvariant(ctx, node);
     default:
@@ -203,7 +206,7 @@ function histogramsOfRow(source: StepVectors, row: number, grid: Grid): Histogra
 
 async function evaluateRaw(ctx: ExecContext, node: RawNode): Promise<RawSeries> {
   const set = ctx.set(node.select);
-  const raw = await readRaw(ctx, set, node.endMs - node.rangeMs, node.endMs);
+  const raw = await readRaw(ctx, set, node);
   ctx.samplesTotal += raw.t.length + samplesOf(raw.histograms.values);
   return raw;
 }

@@ -4,7 +4,9 @@ import { histogramAt } from '../../model/float-histogram/float-histogram.ts';
 import { HistogramColumns } from '../../model/histogram.ts';
 import { FloatColumns, type SeriesSet } from '../../storage/storage.ts';
 import type { Labels } from '../../model/labels.ts';
-import type { Grid } from '../plan/node.ts';
+import { CodedError } from '../../lib/errors.ts';
+import { extendRange } from '../funcs/extended.ts';
+import type { Grid, RawNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import {
   NO_HISTOGRAMS,
@@ -38,13 +40,18 @@ class HistogramList {
   }
 }
 
-/** All samples with after < t <= until, of the series that have any. */
+/**
+ * The samples of a range selector, of the series that have any. Extended ranges also have one at each of their bounds.
+ * @throws CodedError execution when an extended range holds native histograms.
+ */
 export async function readRaw(
   ctx: ExecContext,
   set: SeriesSet | undefined,
-  after: number,
-  until: number,
+  { endMs, rangeMs, lookbackMs, extension }: RawNode,
 ): Promise<RawSeries> {
+  const range = { start: endMs - rangeMs, end: endMs };
+  const after = range.start - lookbackMs;
+  const until = endMs + (extension === 'smoothed' ? lookbackMs : 0);
   const labels: Labels[] = [];
   const offsets = [0];
   const all = new FloatColumns();
@@ -59,13 +66,19 @@ export async function readRaw(
       await ctx.breathe();
     }
     set.readFloats(i, columns, true);
-    appendRange(all, columns, after, until);
+    if (extension === 'none') appendRange(all, columns, after, until);
+    else appendExtended(all, columns, range, extension);
     const before = histograms.values.length;
     if (columns.mayHaveHistograms) {
       set.readHistograms(i, own, true);
       for (let k = 0; k < own.length; k++) {
         const t = own.t[k] as number;
-        if (t > after && t <= until) histograms.add(t, histogramAt(own, k));
+        if (t <= after || t > until) continue;
+        if (extension !== 'none') {
+          const text = `${extension} modifier is not supported with histograms`;
+          throw new CodedError('execution', text);
+        }
+        histograms.add(t, histogramAt(own, k));
       }
     }
     const more = histograms.values.slice(before);
@@ -97,6 +110,28 @@ function appendRange(all: FloatColumns, columns: FloatColumns, after: number, un
   all.t.set(columns.t.subarray(from, to), all.length);
   all.v.set(columns.v.subarray(from, to), all.length);
   all.length += to - from;
+}
+
+/** Appends the samples of an extended range, the first and the last at its bounds. */
+function appendExtended(
+  all: FloatColumns,
+  { t, v, length }: FloatColumns,
+  range: { readonly start: number; readonly end: number },
+  extension: 'anchored' | 'smoothed',
+): void {
+  const found = extendRange({ t, v, length }, range, extension === 'smoothed');
+  if (found === undefined) return;
+  const { first, last, left, right } = found;
+  const inside = Math.max(0, last - first + 1);
+  all.reserve(all.length + inside + 2);
+  const at = all.length;
+  all.t[at] = range.start;
+  all.v[at] = left;
+  all.t.set(t.subarray(first, first + inside), at + 1);
+  all.v.set(v.subarray(first, first + inside), at + 1);
+  all.t[at + 1 + inside] = range.end;
+  all.v[at + 1 + inside] = right;
+  all.length = at + inside + 2;
 }
 
 /** Writes the values of one row as samples and returns how many there are. */

@@ -7,7 +7,12 @@
 import type { SeriesWindows, WindowFunction } from './series-windows.ts';
 
 /** A straight line between samples i and i+1 at time `at`; a counter that was reset starts from zero. */
-function between(w: SeriesWindows, i: number, at: number, isCounter: boolean): number {
+function lineAt(
+  w: Pick<SeriesWindows, 't' | 'v'>,
+  i: number,
+  at: number,
+  isCounter: boolean,
+): number {
   const { t, v } = w;
   const y2 = v[i + 1] as number;
   const y1 = isCounter && y2 < (v[i] as number) ? 0 : (v[i] as number);
@@ -37,9 +42,9 @@ function extendedRate(smoothed: boolean, isCounter: boolean, isRate: boolean): W
     if ((t[last] as number) <= start) return undefined;
     if (smoothed && (t[first] as number) > end) return undefined;
     const fromLeft = smoothed && (t[first] as number) < start;
-    const left = fromLeft ? between(w, first, start, isCounter) : (v[first] as number);
+    const left = fromLeft ? lineAt(w, first, start, isCounter) : (v[first] as number);
     const fromRight = smoothed && last > l && (t[last] as number) > end;
-    const right = fromRight ? between(w, last - 1, end, isCounter) : (v[last] as number);
+    const right = fromRight ? lineAt(w, last - 1, end, isCounter) : (v[last] as number);
     if (!isCounter) return right - left;
     if ((t[first] as number) <= start) first++;
     if ((t[last] as number) >= end) last--;
@@ -94,9 +99,38 @@ const smoothedValue: WindowFunction = (w, out, present) => {
     const exact = i < h && t[i] === at;
     present[s] = exact || i > l ? 1 : 0;
     if (exact) out[s] = v[i] as number;
-    else if (i > l) out[s] = i < h ? between(w, i - 1, at, false) : (v[h - 1] as number);
+    else if (i > l) out[s] = i < h ? lineAt(w, i - 1, at, false) : (v[h - 1] as number);
   }
 };
+
+/** The samples of a series around a range, all within its lookback. */
+interface Samples {
+  readonly t: Float64Array;
+  readonly v: Float64Array;
+  readonly length: number;
+}
+
+/**
+ * What an extended range holds: the values at its bounds, and the numbers of the first and last sample inside. Undefined when no
+ * sample lies behind its start.
+ */
+export function extendRange(
+  { t, v, length }: Samples,
+  { start, end }: { readonly start: number; readonly end: number },
+  smoothed: boolean,
+): { first: number; last: number; left: number; right: number } | undefined {
+  if (length === 0) return undefined;
+  let first = Math.max(0, firstAfter(t, 0, length, start, false) - 1);
+  let last = smoothed ? firstAfter(t, 0, length, end, true) : length - 1;
+  if ((t[last] as number) <= start) return undefined;
+  const isLine = smoothed && (t[first] as number) < start;
+  const left = isLine ? lineAt({ t, v }, first, start, false) : (v[first] as number);
+  const isLineAtEnd = smoothed && last > 0 && (t[last] as number) > end;
+  const right = isLineAtEnd ? lineAt({ t, v }, last - 1, end, false) : (v[last] as number);
+  if ((t[first] as number) <= start) first++;
+  if ((t[last] as number) >= end) last--;
+  return { first, last, left, right };
+}
 
 /** Functions of extended ranges by name and modifier. */
 export const EXTENDED_FUNCTIONS: ReadonlyMap<string, WindowFunction> = new Map([

@@ -9,6 +9,7 @@ import { METRIC_NAME } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { WINDOW_FUNCTIONS } from '../funcs/window-functions.ts';
 import {
+  children,
   unwrapParens,
   type CallExpr,
   type DurationOperand,
@@ -128,6 +129,7 @@ class Builder {
     if (name === 'absent' && first !== undefined) {
       return { kind: 'absent', expr: this.build(first, grid), labels: pinned(first), grid, span };
     }
+    if (name === 'info' && first !== undefined) return this.#info(call, first, args[1], grid);
     const at = args.findIndex((arg) => arg.kind === 'matrix' || arg.kind === 'subquery');
     if (at >= 0) return this.#rangeCall(call, args, at, grid);
     if ((name === 'timestamp' || name === 'start_timestamp') && first?.kind === 'selector') {
@@ -143,6 +145,27 @@ class Builder {
     if (name === 'end') return endMs / 1000;
     if (name === 'range') return (endMs - startMs) / 1000;
     return startMs === endMs ? 0 : stepMs / 1000;
+  }
+
+  /** Info series are looked at when the first selector of the expression is: at its time, shifted by its offsets. */
+  #info(call: CallExpr, expr: Expr, selector: Expr | undefined, grid: Grid): PlanNode {
+    let fixed: number | undefined;
+    let offset = 0;
+    for (const modifiers of firstSelector(expr)?.toReversed() ?? []) {
+      if (fixed !== undefined) break;
+      offset += this.#offset(modifiers);
+      fixed = this.#fixedTime(modifiers);
+    }
+    return {
+      kind: 'info',
+      expr: this.build(expr, grid),
+      matchers: selector?.kind === 'selector' ? selector.matchers : undefined,
+      refStartMs: (fixed ?? grid.startMs) - offset,
+      refStepMs: fixed === undefined ? grid.stepMs : 0,
+      lookbackMs: this.#context.lookbackMs,
+      grid,
+      span: { start: call.start, end: call.end },
+    };
   }
 
   #rangeCall(call: CallExpr, args: readonly Expr[], at: number, grid: Grid): PlanNode {
@@ -296,13 +319,14 @@ class Builder {
 
   #raw({ selector, ...matrix }: MatrixSelector, grid: Grid): PlanNode {
     const extension = extensionOf(selector);
-    if (extension !== 'none') throw notImplemented(`the ${extension} modifier outside functions`);
     const endMs = (this.#fixedTime(selector) ?? grid.startMs) - this.#offset(selector);
     const rangeMs = this.#duration(matrix.rangeMs, matrix.rangeExpr, false);
     const once = { refStartMs: endMs, refStepMs: 0, grid };
-    const select = this.#select(selector.matchers, once, rangeMs, 0);
+    const lookbackMs = extension === 'none' ? 0 : this.#context.lookbackMs;
+    const after = extension === 'smoothed' ? lookbackMs : 0;
+    const select = this.#select(selector.matchers, once, rangeMs + lookbackMs, after);
     const span = { start: matrix.start, end: matrix.end };
-    return { kind: 'raw', select, endMs, rangeMs, extension, grid, span };
+    return { kind: 'raw', select, endMs, rangeMs, lookbackMs, extension, grid, span };
   }
 
   /** The inner expression on the subquery's own grid, which is aligned to multiples of its step. */
@@ -322,6 +346,16 @@ class Builder {
     const expr = this.build(subquery.expr, inner);
     return { kind: 'subquery', expr, rangeMs, grid, span };
   }
+}
+
+/** The modifiers of the subqueries around the first selector of an expression, and last its own; undefined without one. */
+function firstSelector(expr: Expr): TimeModifiers[] | undefined {
+  if (expr.kind === 'selector') return [expr];
+  for (const child of children(expr)) {
+    const found = firstSelector(child);
+    if (found !== undefined) return expr.kind === 'subquery' ? [expr, ...found] : found;
+  }
+  return undefined;
 }
 
 function extensionOf({ anchored, smoothed }: VectorSelector): Extension {

@@ -90,6 +90,8 @@ export interface RawNode extends NodeBase {
   readonly select: SelectPlan;
   readonly endMs: number;
   readonly rangeMs: number;
+  /** How far an extended range may look for samples at its bounds. */
+  readonly lookbackMs: number;
   readonly extension: Extension;
 }
 
@@ -140,6 +142,18 @@ export interface AbsentNode extends NodeBase {
   readonly labels: readonly (readonly [string, string])[];
 }
 
+/** info(): series with the labels of the info series that describe them, which are found when those are known. */
+export interface InfoNode extends NodeBase {
+  readonly kind: 'info';
+  readonly expr: PlanNode;
+  /** The selector of info series and their labels, in the order of the text; undefined when it was left out. */
+  readonly matchers: readonly Matcher[] | undefined;
+  /** When info series are looked at, as in {@link SeriesFunction}. */
+  readonly refStartMs: number;
+  readonly refStepMs: number;
+  readonly lookbackMs: number;
+}
+
 /** Computes its expression at one step and repeats it for all. */
 export interface InvariantNode extends NodeBase {
   readonly kind: 'invariant';
@@ -159,6 +173,7 @@ export type PlanNode =
   | AggregateNode
   | CallNode
   | AbsentNode
+  | InfoNode
   | InvariantNode;
 
 /** A planned query. */
@@ -186,6 +201,7 @@ export function mapChildren(node: PlanNode, map: (child: PlanNode) => PlanNode):
     case 'subquery':
     case 'negate':
     case 'absent':
+    case 'info':
     case 'invariant':
       return { ...node, expr: map(node.expr) };
     case 'binary':
