@@ -189,7 +189,10 @@ function annotateQuantiles(
   q: Float64Array,
   span: { start: number; end: number },
 ): void {
-  if (q.some(Number.isNaN)) ctx.annotations.invalidQuantile(NaN, span);
+  if (q.some(Number.isNaN)) {
+    ctx.annotations.invalidQuantile(NaN, span);
+    return;
+  }
   const max = Math.max(...q.filter((x) => x > 1));
   const min = Math.min(...q.filter((x) => x < 0));
   if (max > 1) ctx.annotations.invalidQuantile(max, span);

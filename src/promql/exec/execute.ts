@@ -74,8 +74,12 @@ async function evaluateNode(ctx: ExecContext, node: PlanNode): Promise<Value> {
       return { kind: 'string', value: node.value };
     case 'scan': {
       const params = await evaluateParams(ctx, node.params);
+      const before = ctx.samplesTotal;
       const result = await evaluateScan(ctx, node, params);
-      if (result.labels.length > 0) checkParams(ctx, node, params);
+      checkParams(ctx, node, params, {
+        samples: ctx.samplesTotal - before,
+        rows: result.labels.length,
+      });
       return result;
     }
     case 'window':
@@ -162,6 +166,7 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
   const kept: Labels[] = [];
   const drops: number[] = [];
   const withFloats: Labels[] = [];
+  const before = ctx.samplesTotal;
   for (const [i, labels] of source.labels.entries()) {
     windows.length = compactRow(source, i, inner, t, v);
     ctx.samplesTotal += evaluateWindows(windows, func, spec, out, present);
@@ -184,7 +189,7 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
     if (present.includes(FLOAT)) withFloats.push(labels);
     drops.push(source.dropName[i] === 1 || !node.keepName ? 1 : 0);
   }
-  if (kept.length > 0) checkParams(ctx, node, params);
+  checkParams(ctx, node, params, { samples: ctx.samplesTotal - before, rows: kept.length });
   annotateSeries(ctx, node, withFloats);
   const result = { ...builder.finish(), labels: resultLabels(ctx, node, kept) };
   if (ctx.options.delayedNames) result.dropName.set(drops);

@@ -403,21 +403,22 @@ export function annotateSeries(
 }
 
 /**
- * Checks scalar arguments that have limits.
+ * Checks scalar arguments that have limits: where there are samples in any window, or results.
  * @throws CodedError execution when a smoothing factor is outside its range.
  */
 export function checkParams(
   ctx: ExecContext,
   node: SeriesFunction,
   params: readonly Float64Array[],
+  { samples, rows }: { readonly samples: number; readonly rows: number },
 ): void {
-  if (node.func === 'quantile_over_time') {
+  if (node.func === 'quantile_over_time' && rows > 0) {
     for (const q of params[0] ?? []) {
       const span = node.params[0]?.span ?? node.argSpan;
       if (!(q >= 0 && q <= 1)) ctx.annotations.invalidQuantile(q, span);
     }
   }
-  if (node.func !== 'double_exponential_smoothing') return;
+  if (node.func !== 'double_exponential_smoothing' || samples === 0) return;
   const limits = [
     ['smoothing', 'sf'],
     ['trend', 'tf'],

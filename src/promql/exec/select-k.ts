@@ -60,9 +60,8 @@ function checkK(k: Float64Array): void {
     if (value > max) max = value;
     if (value < min) min = value;
   }
-  // compat: NaN is noticed only where any k is at least 1, or all are NaN.
-  if (max < 1 && !k.every(Number.isNaN)) return;
   if (k.some(Number.isNaN)) throw new CodedError('execution', 'Parameter value is NaN');
+  if (max < 1) return;
   if (min <= MIN_K) {
     throw new CodedError('execution', `Scalar value ${printGeneral(min)} underflows int64`);
   }

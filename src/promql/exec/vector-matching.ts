@@ -13,6 +13,7 @@ import type { BinaryNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { Signatures, dropMetadata, printLabels } from './metric-labels.ts';
 import { mergeResult } from './same-labels.ts';
+import { firstFault, type JoinSide } from './matching-faults.ts';
 import { operateNoted } from './operate.ts';
 import {
   FLOAT,
@@ -128,6 +129,28 @@ function refuseTwice(): never {
   throw new CodedError('execution', 'vector cannot contain metrics with the same labelset');
 }
 
+function refuseMatches(isOneToOne: boolean): never {
+  const what = isOneToOne
+    ? 'many-to-one matching must be explicit (group_left/group_right)'
+    : 'grouping labels must ensure unique matches';
+  throw new CodedError('execution', `multiple matches for labels: ${what}`);
+}
+
+/** What series that are not there count for. */
+interface Fills {
+  readonly many: number | undefined;
+  readonly one: number | undefined;
+}
+
+interface JoinJob {
+  readonly many: StepVectors;
+  readonly one: StepVectors;
+  readonly manyIds: readonly number[];
+  readonly oneIds: readonly number[];
+  readonly fills: Fills;
+  readonly active: Uint8Array;
+}
+
 /** One join of a "many" with a "one" side; in one-to-one the left side plays the many. */
 class Join {
   readonly #ctx: ExecContext;
@@ -170,9 +193,20 @@ class Join {
     // compat: which side a fill belongs to does not change when the sides are swapped.
     const fills = { many: fillLeft, one: fillRight };
     this.#builder = new VectorBuilder(lhs.steps, Math.max(1, many.labels.length));
+    const active = this.#activeSteps(many, one);
+    try {
+      this.#join({ many, one, manyIds, oneIds, fills, active });
+    } catch (thrown) {
+      const sides = { many: { vectors: many, ids: manyIds }, one: { vectors: one, ids: oneIds } };
+      this.#refuse(sides, fills, active);
+      throw thrown;
+    }
+    return this.#builder.finish();
+  }
+
+  #join({ many, one, manyIds, oneIds, fills, active }: JoinJob): void {
     const manyRows = rowsBySignature(manyIds);
     const oneRows = rowsBySignature(oneIds);
-    const active = this.#activeSteps(many, one);
     const count = Math.max(manyRows.length, oneRows.length);
     for (let id = 0; id < count; id++) {
       const m = manyRows[id] ?? [];
@@ -183,7 +217,34 @@ class Join {
         this.#pair(many, m[0] as number, one, o[0] as number);
       } else this.#signature(many, m, one, o, fills, active);
     }
-    return this.#builder.finish();
+  }
+
+  /** Throws for the fault that Prometheus would meet first. */
+  #refuse(sides: { many: JoinSide; one: JoinSide }, fills: Fills, active: Uint8Array): void {
+    const { many, one } = sides;
+    const labelsOf = ({ vectors }: JoinSide, row: number): Labels => vectors.labels[row] as Labels;
+    const isOneToOne = this.#matching.card === 'one-to-one';
+    const fault = firstFault({
+      ...sides,
+      isOneToOne,
+      active,
+      fills: { many: fills.many !== undefined, one: fills.one !== undefined },
+      refusesSameLabels: !(this.#delayed && active.length === 1),
+      result: (m, o, s) => {
+        const a = m < 0 ? fills.many : operandOf(many.vectors, m * active.length + s);
+        const b = o < 0 ? fills.one : operandOf(one.vectors, o * active.length + s);
+        const result = this.#operate(a as Operand, b as Operand);
+        if (result === undefined) return undefined;
+        const left = m < 0 ? this.#matched(labelsOf(one, o)) : labelsOf(many, m);
+        const right = o < 0 ? this.#matched(labelsOf(many, m)) : labelsOf(one, o);
+        const isKept = result.keep || this.#node.returnBool;
+        return { labels: this.#resultLabels(left, right), isKept };
+      },
+    });
+    if (fault?.kind === 'duplicate')
+      this.#refuseDuplicate(labelsOf(one, fault.first), labelsOf(one, fault.second));
+    if (fault?.kind === 'many matches') refuseMatches(isOneToOne);
+    if (fault?.kind === 'same labels') refuseTwice();
   }
 
   /** Steps at which anything can match: without fills an empty side ends it before any error is noticed. */
@@ -245,7 +306,7 @@ class Join {
     manyRows: readonly number[],
     one: StepVectors,
     oneRows: readonly number[],
-    fills: { many: number | undefined; one: number | undefined },
+    fills: Fills,
     active: Uint8Array,
   ): void {
     const { steps } = many;
@@ -263,12 +324,7 @@ class Join {
         const value = partner < 0 ? (fills.one as number) : operandOf(one, partner * steps + s);
         const result = this.#operate(operandOf(many, i), value);
         if (result === undefined) continue;
-        if (matched && this.#matching.card === 'one-to-one') {
-          throw new CodedError(
-            'execution',
-            'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
-          );
-        }
+        if (matched && this.#matching.card === 'one-to-one') refuseMatches(true);
         matched = true;
         this.#emit(labels, other, s, result, seen);
       }
@@ -316,12 +372,7 @@ class Join {
     const { returnBool } = this.#node;
     const row = this.#row(many, one);
     if (seen !== undefined) {
-      if (seen.has(row)) {
-        throw new CodedError(
-          'execution',
-          'multiple matches for labels: grouping labels must ensure unique matches',
-        );
-      }
+      if (seen.has(row)) refuseMatches(false);
       seen.add(row);
     }
     if (!keep && !returnBool) return;

@@ -298,12 +298,14 @@ class Builder {
     const refStartMs = (fixed ?? grid.startMs) - this.#offset(selector);
     const refStepMs = fixed === undefined ? grid.stepMs : 0;
     const span = { start: selector.start, end: selector.end };
+    // compat: with `@`, timestamp() forgets the offset, but sees only samples that were fetched for it.
+    const forgetsOffset = func !== 'value' && fixed !== undefined;
     return {
       kind: 'scan',
       func,
       params: [],
       select: this.#select(selector.matchers, { refStartMs, refStepMs, grid }, lookbackMs, after),
-      refStartMs,
+      refStartMs: forgetsOffset ? fixed : refStartMs,
       refStepMs,
       rangeMs: 0,
       extension: smoothed ? 'smoothed' : 'none',
