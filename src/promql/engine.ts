@@ -14,6 +14,7 @@ import { vectorsToRaw } from './exec/raw-series.ts';
 import { removeDelayedNames } from './exec/same-labels.ts';
 import { HISTOGRAM, histogramOf } from './exec/step-vectors.ts';
 import type { RawSeries, StepScalars, StepVectors, Value } from './exec/step-vectors.ts';
+import type { CounterView } from './funcs/counter-view.ts';
 import { valueType, type Expr } from './parse/ast.ts';
 import { NO_FEATURES, type ParseOptions } from './parse/options.ts';
 import { parseExpr } from './parse/parse.ts';
@@ -43,6 +44,8 @@ export interface EngineOptions {
   readonly delayedNameRemoval?: boolean;
   /** type-and-unit-labels. */
   readonly typeAndUnitLabels?: boolean;
+  /** How counters are seen: as they are, the default, or as Go's Thanos querier shows them. */
+  readonly counterView?: CounterView;
   /** use-start-timestamps: rate and its kin look at the start timestamps of samples, where a storage has them. */
   readonly useStartTimestamps?: boolean;
   /** Runs fragments of queries elsewhere; by default everything runs in this thread. */
@@ -141,6 +144,7 @@ export class Engine {
       maxSamples: settings.maxSamples ?? 50_000_000,
       delayedNames: settings.delayedNameRemoval ?? false,
       typeAndUnitLabels: settings.typeAndUnitLabels ?? false,
+      counterView: settings.counterView ?? 'exact',
       useStarts: settings.useStartTimestamps ?? false,
       runFragments: settings.runFragments,
     });

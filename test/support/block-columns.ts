@@ -1,6 +1,9 @@
 /** Float columns of a block's series: raw ones, and the aggregates of downsampled ones. */
 import { AGGREGATES, AggrParts, ENCODING_AGGR } from '../../src/chunkenc/aggr-chunk.ts';
 import type { Aggregate } from '../../src/chunkenc/aggr-chunk.ts';
+import { isHistogramEncoding } from '../../src/chunkenc/histogram-chunk-header.ts';
+import { decodeHistogramChunk } from '../../src/chunkenc/histogram-decode.ts';
+import { HistogramColumns } from '../../src/model/histogram.ts';
 import { decodeXor } from './block-frames.ts';
 import type { BlockSeries, Columns } from './block-frames.ts';
 
@@ -10,6 +13,16 @@ const ENCODING_XOR = 1;
 export function rawColumns({ chunks }: BlockSeries): Columns | undefined {
   const floats = chunks.filter(({ encoding }) => encoding === ENCODING_XOR);
   return floats.length === 0 ? undefined : decodeXor(floats.map(({ data }) => data));
+}
+
+/** The native histograms of a raw series; undefined when it has none. */
+export function rawHistograms({ chunks }: BlockSeries): HistogramColumns | undefined {
+  const columns = new HistogramColumns();
+  for (const { encoding, data } of chunks) {
+    if (isHistogramEncoding(encoding))
+      decodeHistogramChunk(data, 0, data.length, encoding, columns);
+  }
+  return columns.length === 0 ? undefined : columns;
 }
 
 /** One aggregate of a downsampled series, chunk by chunk; undefined where it is not of floats. */

@@ -5,6 +5,7 @@ import { yieldToEventLoop } from '../../lib/yield.ts';
 import type { Queryable, SeriesSet } from '../../storage/storage.ts';
 import type { SelectPlan } from '../plan/node.ts';
 import { Annotations } from './annotations.ts';
+import type { CounterView } from '../funcs/counter-view.ts';
 import type { FragmentRunner } from './fragment.ts';
 
 /** Settings of an evaluation. */
@@ -20,6 +21,7 @@ export interface ExecOptions {
   readonly delayedNames: boolean;
   /** Counters are told from gauges by `__type__` rather than by their names. */
   readonly typeAndUnitLabels: boolean;
+  readonly counterView: CounterView;
   /** Start timestamps say when counters began anew. */
   readonly useStarts: boolean;
   /** Runs fragments elsewhere; without it everything runs here. */

@@ -154,6 +154,7 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
     lookbackMs: 0,
     useStarts: false,
     statsOnly: false,
+    counterView: 'exact',
   });
   const inner = node.source.grid;
   const t = new Float64Array(inner.count);

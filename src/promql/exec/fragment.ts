@@ -21,6 +21,7 @@ import {
   type WindowFunction,
 } from '../funcs/series-windows.ts';
 import { WINDOW_FUNCTIONS } from '../funcs/window-functions.ts';
+import { correctCounter } from '../funcs/counter-view.ts';
 import { EXTENDED_FUNCTIONS } from '../funcs/extended.ts';
 import type { RangeNote } from '../funcs/mixed-window.ts';
 import {
@@ -174,6 +175,7 @@ class SeriesScan {
   readonly notes: SeriesNote[] = [];
   readonly #spec: ScanSpec;
   readonly #columns = new FloatColumns();
+  readonly #corrected = new FloatColumns(0);
   readonly #histograms = new HistogramColumns();
   readonly #windows: SeriesWindows;
   readonly #func: WindowFunction | undefined;
@@ -197,14 +199,22 @@ class SeriesScan {
       this.samples += found;
       return columns.mayHaveHistograms ? this.#lastHistograms(set, i, row) : found;
     }
+    const seen = this.#seen();
     const windows = this.#windows;
-    windows.t = columns.t;
-    windows.v = columns.v;
-    windows.length = columns.length;
+    windows.t = seen.t;
+    windows.v = seen.v;
+    windows.length = seen.length;
     const { values, present } = row;
     this.samples += evaluateWindows(windows, func, this.#spec, values, present);
     if (columns.mayHaveHistograms || starts !== undefined) this.#mixed(set, i, row, starts);
     return countOnes(present);
+  }
+
+  /** The samples that were read, as the view of counters shows them. */
+  #seen(): FloatColumns {
+    if (!this.#spec.correctsCounters) return this.#columns;
+    correctCounter(this.#columns, this.#corrected);
+    return this.#corrected;
   }
 
   #last(row: Omit<MixedRow, 'note'>, starts: Float64Array | undefined): number {
@@ -254,8 +264,9 @@ class SeriesScan {
     if (windows.length > 0) {
       // The floats were read into memory that reading histograms may have used.
       set.readFloats(i, this.#columns, true);
-      windows.t = this.#columns.t;
-      windows.v = this.#columns.v;
+      const seen = this.#seen();
+      windows.t = seen.t;
+      windows.v = seen.v;
     }
     this.samples += applyMixed(this.#spec, windows, samples, this.#note(i, row), ofSamples);
   }

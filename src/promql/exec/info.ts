@@ -96,6 +96,7 @@ async function readInfo(
       extension: 'none',
       useStarts: false,
       statsOnly: false,
+      correctsCounters: false,
     };
     const check = (): void => ctx.check();
     const found = scanSeries(set, 0, set.count, spec, undefined, check);

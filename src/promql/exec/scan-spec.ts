@@ -17,6 +17,8 @@ export interface ScanSpec {
   readonly extension: 'none' | 'anchored' | 'smoothed';
   /** Whether start timestamps are looked at. */
   readonly useStarts: boolean;
+  /** Whether counters are corrected as Thanos' querier does it. */
+  readonly correctsCounters: boolean;
   /** Whether of native histograms nothing but count and sum is looked at. */
   readonly statsOnly: boolean;
 }

@@ -6,6 +6,7 @@ import { CodedError } from '../../lib/errors.ts';
 import { must } from '../../lib/assert.ts';
 import { EMPTY_LABELS, METRIC_NAME, type Labels } from '../../model/labels.ts';
 import type { SeriesSet } from '../../storage/storage.ts';
+import { COUNTER_FUNCTIONS, type CounterView } from '../funcs/counter-view.ts';
 import {
   finishStates,
   mergeStates,
@@ -62,9 +63,9 @@ export async function evaluateScan(
   const set = ctx.set(node.select);
   const steps = node.grid.count;
   if (set === undefined || set.count === 0 || steps === 0) return newVectors([], steps);
-  const { useStarts } = ctx.options;
+  const { useStarts, counterView } = ctx.options;
   const { lookbackMs, statsOnly } = node;
-  const spec = scanSpec(node, params, { lookbackMs, useStarts, statsOnly });
+  const spec = scanSpec(node, params, { lookbackMs, useStarts, statsOnly, counterView });
   const grouping =
     node.aggregate === undefined ? undefined : groupSeries(ctx, set, node, node.aggregate);
   const { shards, samplesMax } = cutShards(set, grouping);
@@ -77,11 +78,16 @@ export async function evaluateScan(
   return collectGroups(ctx, node, set, await results, { shards, grouping });
 }
 
+/** What a spec needs besides the node. */
+export interface SpecOptions extends Pick<ScanSpec, 'lookbackMs' | 'useStarts' | 'statsOnly'> {
+  readonly counterView: CounterView;
+}
+
 /** What a fragment or window has to know of a node. */
 export function scanSpec(
   node: SeriesFunction & Pick<ScanNode, 'grid'>,
   params: readonly Float64Array[],
-  { lookbackMs, useStarts, statsOnly }: Pick<ScanSpec, 'lookbackMs' | 'useStarts' | 'statsOnly'>,
+  { lookbackMs, useStarts, statsOnly, counterView }: SpecOptions,
 ): ScanSpec {
   const { func, refStartMs, refStepMs, rangeMs, extension, grid } = node;
   const { startMs, stepMs, count: steps } = grid;
@@ -97,6 +103,7 @@ export function scanSpec(
     lookbackMs,
     extension,
     useStarts: useStarts && STARTS_FUNCTIONS.has(func),
+    correctsCounters: counterView === 'thanos' && COUNTER_FUNCTIONS.has(func),
     statsOnly,
   };
 }
