@@ -4,9 +4,11 @@ import { formatDuration } from '../../lib/duration.ts';
 import { METRIC_NAME } from '../../model/labels.ts';
 import { compareUtf8 } from '../../lib/utf8.ts';
 import type {
+  AggregateExpr,
   BinaryExpr,
   DurationOperand,
   Expr,
+  SubqueryExpr,
   TimeModifiers,
   VectorMatching,
   VectorSelector,
@@ -35,27 +37,33 @@ export function printExpr(expr: Expr): string {
       const modifiers = printExtended(selector) + printAt(selector) + printOffset(selector);
       return `${printSelector(selector)}[${range}]${modifiers}`;
     }
-    case 'subquery': {
-      const range = printRange(expr.rangeMs, expr.rangeExpr);
-      const hasStep = expr.stepMs !== 0 || expr.stepExpr !== undefined;
-      const step = hasStep ? printRange(expr.stepMs, expr.stepExpr) : '';
-      return `${printExpr(expr.expr)}[${range}:${step}]${printAt(expr)}${printOffset(expr)}`;
-    }
+    case 'subquery':
+      return printExpr(expr.expr) + printSubqueryTail(expr);
     case 'call':
       return `${expr.func.name}(${expr.args.map(printExpr).join(', ')})`;
     case 'aggregate': {
-      const { op, without, grouping, param } = expr;
-      let by = '';
-      if (without) by = ` without (${printLabels(grouping)}) `;
-      else if (grouping.length > 0) by = ` by (${printLabels(grouping)}) `;
-      const first = param === undefined ? '' : `${printExpr(param)}, `;
-      return `${op}${by}(${first}${printExpr(expr.expr)})`;
+      const param = expr.param === undefined ? '' : `${printExpr(expr.param)}, `;
+      return `${printAggregateHead(expr)}(${param}${printExpr(expr.expr)})`;
     }
     case 'binary':
       return `${printExpr(expr.lhs)} ${printOperator(expr)} ${printExpr(expr.rhs)}`;
     default:
       return unreachable(expr);
   }
+}
+
+/** What stands before the parenthesis of an aggregation: `sum by (a) `. */
+export function printAggregateHead({ op, without, grouping }: AggregateExpr): string {
+  if (without) return `${op} without (${printLabels(grouping)}) `;
+  return grouping.length > 0 ? `${op} by (${printLabels(grouping)}) ` : op;
+}
+
+/** What stands behind the expression of a subquery: `[1h:5m] @ start() offset 5m`. */
+export function printSubqueryTail(expr: SubqueryExpr): string {
+  const range = printRange(expr.rangeMs, expr.rangeExpr);
+  const hasStep = expr.stepMs !== 0 || expr.stepExpr !== undefined;
+  const step = hasStep ? printRange(expr.stepMs, expr.stepExpr) : '';
+  return `[${range}:${step}]${printAt(expr)}${printOffset(expr)}`;
 }
 
 function printNumber(value: number, duration: boolean): string {
@@ -110,7 +118,8 @@ function printExtended({ anchored, smoothed }: VectorSelector): string {
   return smoothed ? ' smoothed' : '';
 }
 
-function printOperator({ op, returnBool, matching }: BinaryExpr): string {
+/** What stands between two operands: `== bool on (a) group_left ()`. */
+export function printOperator({ op, returnBool, matching }: BinaryExpr): string {
   return op + (returnBool ? ' bool' : '') + (matching === undefined ? '' : printMatching(matching));
 }
 
