@@ -1,6 +1,7 @@
 /** What the API is made of, and one request to it. */
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
+import type { ParseOptions } from '../promql/parse/options.ts';
 import type { StatusSource } from './api-status.ts';
 import type { Dialect } from './dialect.ts';
 import type { Form } from './form.ts';
@@ -18,6 +19,8 @@ export interface ApiOptions {
   /** The longest that a query may take, in ms; requests may ask for less. */
   readonly queryTimeoutMs: number;
   readonly disableCors: boolean;
+  /** The parts of PromQL that the service's engine has beyond the default ones. */
+  readonly promqlFeatures?: Partial<ParseOptions>;
   /** What the endpoints about the TSDB ask; without it they are not implemented. */
   readonly tsdb?: TsdbService;
   /** What answers remote read; without it, it is not implemented. */

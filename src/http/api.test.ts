@@ -275,6 +275,51 @@ test('parameter errors in the words of Prometheus', async (t) => {
   await f('label/U__/values', 'invalid label name: ""');
 });
 
+test('what the parser makes of a query', async (t) => {
+  const up = {
+    type: 'vectorSelector',
+    name: 'up',
+    matchers: [{ name: '__name__', value: 'up', type: '=' }],
+    offset: 0,
+    offsetExpr: null,
+    timestamp: null,
+    startOrEnd: null,
+    anchored: false,
+    smoothed: false,
+  };
+  for (const dialect of [prometheusDialect, thanosDialect]) {
+    const { base, service } = await start(t, dialect);
+    const f = async (path: string, query: string, status: number, want: object) => {
+      const url = `${base}/api/v1/${path}`;
+      const body = new URLSearchParams({ query });
+      for (const got of [
+        await fetch(`${url}?${body.toString()}`),
+        await fetch(`${url}?query=other`, { method: 'POST', body }),
+      ]) {
+        assert.deepEqual(await got.json(), want);
+        assert.equal(got.status, status);
+        assert.equal(got.headers.get('content-type'), 'application/json');
+      }
+      const put = await fetch(url, { method: 'PUT', body });
+      assert.equal(put.status, 405);
+      assert.equal(put.headers.get('allow'), 'GET, POST, OPTIONS');
+    };
+    await f('parse_query', ' up ', 200, { status: 'success', data: up });
+    await f('format_query', 'up+ 1', 200, { status: 'success', data: 'up + 1' });
+    const prefix = dialect === prometheusDialect ? 'invalid parameter "query": ' : '';
+    const g = async (query: string, text: string) => {
+      const want = { status: 'error', errorType: 'bad_data', error: prefix + text };
+      await f('parse_query', query, 400, want);
+      await f('format_query', query, 400, want);
+    };
+    await g('up{', '1:4: parse error: unexpected end of input inside braces');
+    await g('', 'unknown position: parse error: no expression found in input');
+    // The parts of the language behind feature flags are those of the engine: here none.
+    await g('up[5m * 2]', '1:4: parse error: experimental duration expression is not enabled');
+    assert.equal(service.asked, undefined);
+  }
+});
+
 test('parameters of Thanos are checked as Thanos checks them', async (t) => {
   const { base } = await start(t);
   const f = async (rest: string, error: string) => {

@@ -7,6 +7,7 @@ import { CodedError } from '../lib/errors.ts';
 import { clientSignal, sendTextError } from '../ops/http-body.ts';
 import { cleanTombstones, deleteSeries, snapshot } from './api-admin.ts';
 import type { ApiCall, ApiOptions } from './api-call.ts';
+import { formatQuery, parseQuery } from './api-language.ts';
 import { labelNames, labelValues, series } from './api-metadata.ts';
 import { instantQuery, rangeQuery } from './api-query.ts';
 import { runtimeInfo } from './api-status.ts';
@@ -27,6 +28,8 @@ const POST_PUT: readonly string[] = ['POST', 'PUT'];
 const ENDPOINTS: readonly (readonly [string, readonly string[], string, Endpoint])[] = [
   ['/query', GET_POST, 'query', instantQuery],
   ['/query_range', GET_POST, 'query_range', rangeQuery],
+  ['/format_query', GET_POST, 'format_query', formatQuery],
+  ['/parse_query', GET_POST, 'parse_query', parseQuery],
   ['/series', GET_POST, 'series', series],
   ['/labels', GET_POST, 'label_names', labelNames],
   ['/label/:name/values', GET, 'label_values', labelValues],
@@ -48,8 +51,6 @@ const TSDB_ENDPOINTS: readonly (readonly [string, readonly string[], string, Tsd
 const NOT_IMPLEMENTED: readonly string[] = [
   '/query_explain',
   '/query_range_explain',
-  '/format_query',
-  '/parse_query',
   '/scrape_pools',
   '/scrape_pools/config',
   '/targets',
