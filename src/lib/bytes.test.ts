@@ -93,7 +93,15 @@ test('duration: Prometheus grammar and texts', () => {
   bad('1', /not a valid duration string: "1"/);
   bad('1m1h', /not a valid duration string/);
   bad('-1m', /not a valid duration string/);
+  bad('1.5h', /^CodedError: unknown unit "." in duration "1.5h"$/);
+  bad('1h5é', /^CodedError: unknown unit "é" in duration "1h5é"$/);
+  bad('1m 5s', /^CodedError: unknown unit "m " in duration "1m 5s"$/);
+  bad('1m1m', /not a valid duration string: "1m1m"/);
+  bad('1m5', /not a valid duration string: "1m5"/);
   bad('300y', /duration out of range/);
+  bad('18446744073709551615ms', /duration out of range/);
+  bad('18446744073709551616ms', /not a valid duration string/);
+  f('00000000000000000000001h', 3_600_000);
   const print = (ms: number, want: string): void => equal(formatDuration(ms), want);
   print(0, '0s');
   print(5_400_000, '1h30m');

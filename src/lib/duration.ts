@@ -3,6 +3,7 @@
  * Behaviour: prometheus/common model.ParseDuration, model.Duration.String.
  */
 import { CodedError } from './errors.ts';
+import { quoteGo } from './go-strings.ts';
 
 const UNITS: readonly (readonly [string, number])[] = [
   ['y', 365 * 24 * 3600_000],
@@ -14,7 +15,10 @@ const UNITS: readonly (readonly [string, number])[] = [
   ['ms', 1],
 ];
 
-const PATTERN = /^(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/;
+/** A number and what stands before the next one. */
+const PART = /(\d+)(\D*)/g;
+
+const UNIT_NAMES: readonly string[] = UNITS.map(([name]) => name);
 
 /** limit: int64 nanoseconds, as Go's time.Duration. */
 const MAX_MS = 9223372036854;
@@ -26,17 +30,35 @@ const MAX_MS = 9223372036854;
 export function parseDuration(text: string): number {
   if (text === '0') return 0;
   if (text === '') throw new CodedError('bad_data', 'empty duration string');
-  const match = PATTERN.exec(text);
-  if (match === null) {
-    throw new CodedError('bad_data', `not a valid duration string: ${JSON.stringify(text)}`);
-  }
   let total = 0;
-  for (const [i, [, ms]] of UNITS.entries()) {
-    const digits = match[i + 1];
-    if (digits !== undefined) total += Number(digits) * ms;
+  let last = -1;
+  let end = 0;
+  for (const { index, 0: part, 1: digits = '', 2: name = '' } of text.matchAll(PART)) {
+    if (index !== end || name === '' || !isUint64(digits)) throw notValid(text);
+    end += part.length;
+    const unit = UNIT_NAMES.indexOf(name);
+    if (unit < 0) throw bad(`unknown unit ${quoteGo(name)} in duration ${quoteGo(text)}`);
+    if (unit <= last) throw notValid(text);
+    last = unit;
+    total += Number(digits) * (UNITS[unit]?.[1] ?? 0);
+    if (total > MAX_MS) throw bad('duration out of range');
   }
-  if (total > MAX_MS) throw new CodedError('bad_data', 'duration out of range');
+  if (end !== text.length) throw notValid(text);
   return total;
+}
+
+/** Whether Go can read digits as a number at all; most of those are out of range all the same. */
+function isUint64(digits: string): boolean {
+  const significant = digits.replace(/^0+/, '');
+  return significant.length < 20 || (significant.length === 20 && BigInt(significant) < 2n ** 64n);
+}
+
+function bad(detail: string): CodedError {
+  return new CodedError('bad_data', detail);
+}
+
+function notValid(text: string): CodedError {
+  return bad(`not a valid duration string: ${quoteGo(text)}`);
 }
 
 /** The text of a duration in milliseconds, as model.Duration.String prints it. */

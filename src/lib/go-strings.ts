@@ -72,6 +72,8 @@ export interface QuoteOptions {
 
 /** A text in double quotes with Go's escapes: strconv.Quote. */
 export function quoteGo(text: string, options: QuoteOptions = {}): string {
+  // perf: nearly every text is plain ASCII without anything to escape.
+  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
   let out = '"';
   for (const char of text) out += char === '"' ? '\\"' : escapeChar(char, options);
   return `${out}"`;

@@ -24,9 +24,9 @@ test('what is neither is refused in the words for durations', () => {
   f('', /empty duration string/);
   f('-', /empty duration string/);
   f('soon', /not a valid duration string: "soon"/);
-  f('2026-11-01', /not a valid duration string/);
-  f('2026-02-29T00:00:00Z', /not a valid duration string/);
-  f('2026-13-01T00:00:00Z', /not a valid duration string/);
-  f('2026-11-01T24:00:00Z', /not a valid duration string/);
-  f('1.5h', /not a valid duration string/);
+  f('2026-11-01', /unknown unit "-" in duration "2026-11-01"/);
+  f('2026-02-29T00:00:00Z', /unknown unit "-" in duration "2026-02-29T00:00:00Z"/);
+  f('2026-13-01T00:00:00Z', /unknown unit "-" in duration "2026-13-01T00:00:00Z"/);
+  f('2026-11-01T24:00:00Z', /unknown unit "-" in duration "2026-11-01T24:00:00Z"/);
+  f('1.5h', /unknown unit "." in duration "1.5h"/);
 });
