@@ -31,6 +31,15 @@ test('matcher: the four operators', () => {
   f('=~', '😀.*', '😀!', true);
   f('!~', 'x|y', 'y', false);
   f('!~', 'x|y', 'z', true);
+  // A quotation without an end does not swallow the anchors.
+  f('=~', 'a\\Qb.*', 'ab.*', true);
+  f('=~', 'a\\Qb.*', 'abc', false);
+  f('=~', 'x|x', 'x', true);
+  f('=~', 'x|x', 'x|x', false);
+  f('=~', '\udcff|b', '\udcff', true);
+  const thousand = Array.from({ length: 1000 }, (_, i) => `v${i}`).join('|');
+  f('=~', thousand, 'v999', true);
+  f('=~', thousand, 'v1000', false);
 });
 
 test('matcher: whatever form a pattern takes inside, it means what RE2 says', () => {
@@ -70,6 +79,11 @@ test('matcher: bad patterns are refused with their own text', () => {
   f('a)(b', /unexpected \)|missing/);
   f('*', /missing argument to repetition operator: `\*`/);
   f('\\8', /invalid escape sequence/);
+  f('a)(b', /^error parsing regexp: unexpected \): `a\)\(b`$/);
+  f('a\\', /^error parsing regexp: trailing backslash at end of expression: ``$/);
+  f('\udcff.*', /^error parsing regexp: invalid UTF-8: `\ufffd\.\*`$/);
+  const deep = `${'('.repeat(2000)}a${')'.repeat(2000)}`;
+  f(deep, /^error parsing regexp: expression nests too deeply: `\(+a\)+`$/);
 });
 
 test('matcher: finite sets and prefixes are known', () => {

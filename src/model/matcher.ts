@@ -3,7 +3,7 @@
  * Prometheus; what is really a literal, a set of literals, a prefix, a suffix or an infix never reaches the engine.
  * Behaviour: prometheus model/labels/{matcher,regexp}.go.
  */
-import { RE2JS } from 're2js';
+import { RE2JS, RE2JSSyntaxException } from 're2js';
 import { CodedError, errorText } from '../lib/errors.ts';
 
 /** The four matcher operators, as PromQL writes them. */
@@ -15,6 +15,8 @@ interface FastRegexp {
   readonly set?: readonly string[];
   /** A literal every match starts with. */
   readonly prefix?: string;
+  /** Instructions of the engine's program, when it runs. */
+  readonly programSize?: number;
   test(value: string): boolean;
 }
 
@@ -62,6 +64,11 @@ export class Matcher {
     return this.#regexp?.prefix ?? '';
   }
 
+  /** How many instructions the regular expression was compiled to; 0 when it needs no engine. */
+  get programSize(): number {
+    return this.#regexp?.programSize ?? 0;
+  }
+
   /** As PromQL writes it: `name=~"value"`. */
   toString(): string {
     return `${this.name}${this.type}${JSON.stringify(this.value)}`;
@@ -72,23 +79,26 @@ export class Matcher {
   }
 }
 
+/** Whether a matcher of this pattern runs the engine, so that compiling it takes time for each character. */
+export function needsEngine(pattern: string): boolean {
+  return (literalForm(pattern) ?? affixForm(pattern)) === undefined;
+}
+
 /** Characters that mean something in RE2; a pattern without them is a literal. */
 const META = /[\\.+*?()|[\]{}^$]/;
+const META_BUT_ALTERNATION = /[\\.+*?()[\]{}^$]/;
 
 function compileRegexp(pattern: string): FastRegexp {
-  const regexp = compileRe2(pattern);
-  const set = literalSet(pattern);
-  if (set !== undefined) {
-    if (set.length === 1) return { set, test: (v) => v === set[0] };
-    const members = new Set(set);
-    return { set, test: (v) => members.has(v) };
-  }
-  const fast = affixForm(pattern);
+  checkUtf8(pattern);
+  // The fast forms have nothing in them that RE2 could refuse.
+  const fast = literalForm(pattern) ?? affixForm(pattern);
   if (fast !== undefined) return fast;
+  const regexp = compileRe2(pattern);
   const prefix = literalPrefix(pattern);
   const verdicts = new Map<string, boolean>();
   return {
     prefix,
+    programSize: regexp.programSize(),
     test: (value) => {
       if (prefix !== '' && !value.startsWith(prefix)) return false;
       let verdict = verdicts.get(value);
@@ -102,24 +112,44 @@ function compileRegexp(pattern: string): FastRegexp {
   };
 }
 
+/** Bytes that are no UTF-8 (lib/go-strings.ts) may stand in literals only. */
+function checkUtf8(pattern: string): void {
+  if (pattern.isWellFormed() || !META_BUT_ALTERNATION.test(pattern)) return;
+  const rest = pattern.slice(pattern.search(/\p{Cs}/u)).toWellFormed();
+  throw new CodedError('bad_data', `error parsing regexp: invalid UTF-8: \`${rest}\``);
+}
+
 function compileRe2(pattern: string): RE2JS {
   try {
-    // On its own first: an error must name the pattern as it was written, and `a)(b` must not pass in the group.
-    RE2JS.compile(pattern);
-    // The group keeps an alternation inside the anchors.
-    return RE2JS.compile(`^(?s:${pattern})$`);
+    // No group and no anchors around it: `a)(b` must not pass, `\Q` must not hide them, and matches() is of the whole text.
+    return RE2JS.compile(pattern, RE2JS.DOTALL);
   } catch (thrown) {
-    throw new CodedError('bad_data', errorText(thrown), { cause: thrown });
+    throw new CodedError('bad_data', regexpError(pattern, thrown), { cause: thrown });
   }
 }
 
+/**
+ * Go's text. re2js shows its own flag before a whole expression; where it shows no part of one, Go shows all of it, or
+ * nothing, when a backslash is the last character.
+ */
+function regexpError(pattern: string, thrown: unknown): string {
+  if (!(thrown instanceof RE2JSSyntaxException)) return errorText(thrown);
+  const { error, input } = thrown;
+  let part = input ?? pattern;
+  if (part === `(?s)${pattern}`) part = pattern;
+  if (error.startsWith('trailing backslash')) part = '';
+  return `error parsing regexp: ${error}: \`${part}\``;
+}
+
 /** `a|b|c`, `a`, `(a|b)` without any other syntax. */
-function literalSet(pattern: string): readonly string[] | undefined {
+function literalForm(pattern: string): FastRegexp | undefined {
   const inner = /^\((?:\?:)?([^()]*)\)$/.exec(pattern)?.[1] ?? pattern;
-  const parts = inner.split('|');
-  // limit: 512 literals; above that the set is left to the engine.
-  if (parts.length > 512 || parts.some((part) => META.test(part))) return undefined;
-  return [...new Set(parts)];
+  if (META_BUT_ALTERNATION.test(inner)) return undefined;
+  const members = new Set(inner.split('|'));
+  const [only] = members;
+  const test = (value: string) => (members.size === 1 ? value === only : members.has(value));
+  // limit: 512 values to look up one by one; above that all values of the label are tested.
+  return members.size > 512 ? { test } : { set: [...members], test };
 }
 
 /** `.*`, `.+`, `lit.*`, `.*lit`, `.*lit.*` and the same with `+`. */
