@@ -3,6 +3,7 @@
  * brackets only durations and their arithmetic are allowed until the first number has been seen. The states and the
  * error texts answer to Prometheus 3.14 (promql/parser/lex.go).
  */
+import { isPrintable } from '../../lib/go-strings.ts';
 import { ParseError } from './parse-error.ts';
 import { quote, quoteChar } from './quote.ts';
 import { WORDS, type Token, type TokenKind } from './token.ts';
@@ -10,6 +11,7 @@ import { WORDS, type Token, type TokenKind } from './token.ts';
 const DURATION_WORDS: ReadonlySet<string> = new Set(['step', 'range', 'max_of', 'min_of']);
 
 const isSpace = (c: string | undefined) => c === ' ' || c === '\t' || c === '\n' || c === '\r';
+const isLineEnd = (c: string | undefined) => c === '\n' || c === '\r';
 const isDigit = (c: string | undefined) => c !== undefined && c >= '0' && c <= '9';
 const isAlpha = (c: string | undefined) =>
   c !== undefined && (c === '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'));
@@ -46,7 +48,7 @@ export class Lexer {
     for (;;) {
       while (isSpace(input[this.#pos])) this.#pos++;
       if (input[this.#pos] !== '#' || this.#inDuration) return;
-      while (this.#pos < input.length && !/[\r\n]/.test(input[this.#pos] as string)) this.#pos++;
+      while (this.#pos < input.length && !isLineEnd(input[this.#pos])) this.#pos++;
     }
   }
 
@@ -300,7 +302,8 @@ export class Lexer {
     this.#accept(digits);
     let dot = false;
     let exponent = false;
-    for (let c = this.#peek(); c !== undefined && `${digits}._eE`.includes(c); c = this.#peek()) {
+    const more = `${digits}._eE`;
+    for (let c = this.#peek(); c !== undefined && more.includes(c); c = this.#peek()) {
       if (c === '.') {
         this.#pos++;
         if (dot) return false;
@@ -370,8 +373,8 @@ export class Lexer {
   }
 }
 
-/** `U+0071 'q'`. */
+/** `U+0071 'q'`, and `U+000A` alone for what cannot be printed. */
 function codePointName(c: string): string {
   const code = (c.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
-  return `U+${code} '${c}'`;
+  return isPrintable(c) ? `U+${code} '${c}'` : `U+${code}`;
 }

@@ -1,9 +1,9 @@
 /** Vector selectors and their label matchers: `name{label="value"}`, `{"utf8 name", "label"=~"…"}`. */
-import { RE2JS } from 're2js';
 import { errorText } from '../../lib/errors.ts';
 import { METRIC_NAME } from '../../model/labels.ts';
-import { Matcher, type MatchType } from '../../model/matcher.ts';
+import { Matcher, needsEngine, type MatchType } from '../../model/matcher.ts';
 import type { VectorSelector } from './ast.ts';
+import { ParseError } from './parse-error.ts';
 import { parseString } from './parse-literal.ts';
 import type { TokenStream } from './token-stream.ts';
 import { METRIC_WORDS, type Token } from './token.ts';
@@ -14,9 +14,9 @@ const MATCH_OPERATORS: ReadonlySet<string> = new Set(['=', '!=', '=~', '!~']);
 export function parseSelector(tokens: TokenStream): VectorSelector {
   const { start } = tokens.ahead;
   const name = METRIC_WORDS.has(tokens.ahead.kind) ? tokens.take().text : '';
+  if (name === '' && tokens.ahead.kind !== '{') tokens.unexpected();
   const matchers = tokens.ahead.kind === '{' ? parseMatchers(tokens) : [];
   if (name !== '') matchers.push(new Matcher('=', METRIC_NAME, name));
-  else if (tokens.end === start) tokens.unexpected();
   return {
     kind: 'selector',
     name,
@@ -67,6 +67,15 @@ function parseMatcher(tokens: TokenStream, context: { expected: string }): Match
   return newMatcher(tokens, op.kind as MatchType, { label, name, valueToken, value });
 }
 
+/** About how many instructions a pattern makes: what is repeated `{1000}` times is compiled as often. */
+function unrolledSize(pattern: string): number {
+  let size = pattern.length;
+  for (const [, least = '', most] of pattern.matchAll(/\{(\d{1,4})(?:,(\d{1,4})?)?\}/g)) {
+    size += Number(most ?? least);
+  }
+  return size;
+}
+
 interface MatcherParts {
   readonly label: Token;
   readonly name: string;
@@ -75,12 +84,15 @@ interface MatcherParts {
 }
 
 function newMatcher(tokens: TokenStream, op: MatchType, parts: MatcherParts): Matcher {
+  const span = { start: parts.label.start, end: parts.valueToken.end };
   try {
-    // Compiled by itself first: the error must show the text of the query, not the anchored form.
-    if (op === '=~' || op === '!~') RE2JS.compile(parts.value);
-    return new Matcher(op, parts.name, parts.value);
+    const regexp = op === '=~' || op === '!~';
+    if (regexp && needsEngine(parts.value)) tokens.countRegexp(span, unrolledSize(parts.value));
+    const matcher = new Matcher(op, parts.name, parts.value);
+    tokens.countRegexp(span, matcher.programSize);
+    return matcher;
   } catch (thrown) {
-    const span = { start: parts.label.start, end: parts.valueToken.end };
+    if (thrown instanceof ParseError) throw thrown;
     return tokens.fail(span, errorText(thrown));
   }
 }

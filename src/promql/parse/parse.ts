@@ -17,6 +17,7 @@ import {
 import { checkTypes } from './check.ts';
 import { FUNCTIONS } from './functions.ts';
 import { applyAt, applyExtended, applyOffset } from './modifiers.ts';
+import { HEAVY, LIGHT, Nesting } from './nesting.ts';
 import { NO_FEATURES, type ParseOptions } from './options.ts';
 import { DurationParser } from './parse-duration.ts';
 import { parseNumber, parseString, secondsToMs } from './parse-literal.ts';
@@ -57,10 +58,13 @@ const PRECEDENCE: Partial<Record<TokenKind, number>> = {
 /** A sign binds as multiplication does: `-2 ^ 2` is `-(2 ^ 2)`. */
 const UNARY_PRECEDENCE = 5;
 
-/** limit: parentheses, calls and signs inside each other; far below what the stack holds. */
-const MAX_DEPTH = 500;
-/** limit: a chain of operators is as deep as it is long. */
-const MAX_OPERATORS = 2000;
+const FILLS: ReadonlySet<TokenKind> = new Set<TokenKind>(['fill', 'fill_left', 'fill_right']);
+
+/** What an expression can begin with. */
+const EXPR_STARTS: ReadonlySet<TokenKind> = new Set<TokenKind>([
+  ...METRIC_WORDS,
+  ...(['number', 'duration', 'string', '(', '{', '+', '-'] as const),
+]);
 
 const PARAMETERISED: ReadonlySet<AggregateOp> = new Set<AggregateOp>([
   'topk',
@@ -101,21 +105,20 @@ class Parser {
   readonly #tokens: TokenStream;
   readonly #options: ParseOptions;
   readonly #durations: DurationParser;
-  #depth = 0;
-  #operators = 0;
+  readonly #nesting: Nesting;
 
   constructor(tokens: TokenStream, options: ParseOptions) {
     this.#tokens = tokens;
     this.#options = options;
-    this.#durations = new DurationParser(tokens, options);
+    this.#nesting = new Nesting(tokens);
+    this.#durations = new DurationParser(tokens, options, this.#nesting);
   }
 
   /** An expression of operators that bind at least this strongly. */
   expr(least: number): Expr {
-    const tokens: TokenStream = this.#tokens;
-    if (++this.#depth > MAX_DEPTH) tokens.fail(tokens.ahead, 'expression is nested too deeply');
+    this.#nesting.enter(LIGHT);
     const expr = this.#expr(least);
-    this.#depth--;
+    this.#nesting.leave(LIGHT);
     return expr;
   }
 
@@ -126,29 +129,26 @@ class Parser {
     if (sign.kind === '+' || sign.kind === '-') {
       tokens.take();
       lhs = signed(sign.kind, sign.start, this.expr(UNARY_PRECEDENCE + 1));
+      this.#nesting.raise(LIGHT);
     } else lhs = this.#postfix(this.#primary());
     for (;;) {
       const op = tokens.ahead.kind;
       const precedence = PRECEDENCE[op];
       if (precedence === undefined || precedence < least) return lhs;
-      if (++this.#operators > MAX_OPERATORS) {
-        tokens.fail(tokens.ahead, 'expression has too many operators');
-      }
       tokens.take();
+      const { height } = this.#nesting;
       lhs = this.#binaryRest(lhs, op as BinaryOp, precedence);
+      this.#nesting.raise(LIGHT, height);
     }
   }
 
   #primary(): Expr {
     const tokens: TokenStream = this.#tokens;
     const { ahead } = tokens;
+    this.#nesting.leaf();
     switch (ahead.kind as string) {
-      case '(': {
-        tokens.take();
-        const expr = this.expr(0);
-        const { end } = tokens.expect(')');
-        return { kind: 'paren', expr, start: ahead.start, end };
-      }
+      case '(':
+        return this.#paren();
       case 'number':
       case 'duration':
         return parseNumber(tokens);
@@ -164,11 +164,19 @@ class Parser {
     }
   }
 
+  #paren(): Expr {
+    const { start } = this.#tokens.take();
+    const expr = this.expr(0);
+    const { end } = this.#tokens.expect(')');
+    this.#nesting.raise(LIGHT);
+    return { kind: 'paren', expr, start, end };
+  }
+
   /** What begins with a word: an aggregation, a call or a metric. */
   #named(): Expr {
     const tokens: TokenStream = this.#tokens;
     const word = tokens.ahead;
-    const after = this.#afterWord();
+    const after = tokens.second.kind;
     if (isAggregator(word.kind) && (after === '(' || after === 'by' || after === 'without')) {
       const { kind } = word;
       tokens.take();
@@ -179,13 +187,6 @@ class Parser {
       ['start', 'end', 'step', 'range', 'max_of', 'min_of'].includes(word.kind);
     if (callable && after === '(') return this.#call();
     return parseSelector(tokens);
-  }
-
-  /** The kind of the token after the word ahead, without a second token of lookahead. */
-  #afterWord(): string {
-    const rest = this.#tokens.query.slice(this.#tokens.ahead.end);
-    const match = /^(?:[ \t\r\n]|#[^\r\n]*)*(\(|by\b|without\b)/i.exec(rest);
-    return match?.[1]?.toLowerCase() ?? '';
   }
 
   #aggregate(op: AggregateOp, start: number): AggregateExpr {
@@ -275,13 +276,21 @@ class Parser {
   #arguments(): Expr[] {
     const tokens: TokenStream = this.#tokens;
     const args: Expr[] = [];
+    let height = 0;
     tokens.expect('(');
     if (tokens.accept(')')) return args;
     for (;;) {
-      args.push(this.expr(0));
-      if (tokens.accept(')')) return args;
+      this.#nesting.enter(HEAVY);
+      args.push(this.#expr(0));
+      this.#nesting.leave(HEAVY);
+      this.#nesting.raise(0, height);
+      height = this.#nesting.height;
+      if (tokens.accept(')')) {
+        this.#nesting.raise(HEAVY);
+        return args;
+      }
       const comma = tokens.expect(',');
-      if (tokens.ahead.kind === ')') {
+      if (!EXPR_STARTS.has(tokens.ahead.kind)) {
         tokens.fail(comma, 'trailing commas not allowed in function call args');
       }
     }
@@ -359,6 +368,7 @@ class Parser {
           context.expected = '"]"';
           tokens.expect(']');
           const span = { start: expr.start, end: tokens.end };
+          this.#nesting.raise(HEAVY);
           return subquery(expr, range, step, span);
         });
       });
@@ -417,9 +427,15 @@ class Parser {
       labels = this.#groupingLabels();
       if (tokens.accept('group_left')) card = 'many-to-one';
       else if (tokens.accept('group_right')) card = 'one-to-many';
-      if (card !== 'one-to-one' && tokens.ahead.kind === '(') include = this.#groupingLabels();
+      if (card !== 'one-to-one' && this.#hasInclude()) include = this.#groupingLabels();
     }
     return { card, labels, on, include, ...this.#fills() };
+  }
+
+  /** Whether labels stand behind group_left, or something that can stand neither there nor behind it. */
+  #hasInclude(): boolean {
+    const { kind } = this.#tokens.ahead;
+    return kind === '(' || !(EXPR_STARTS.has(kind) || FILLS.has(kind));
   }
 
   #fills(): { fillLeft: number | undefined; fillRight: number | undefined } {

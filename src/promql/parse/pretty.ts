@@ -11,31 +11,33 @@ const LINE_BYTES_MAX = 100;
 
 /** The text of an expression in lines. Parsing it gives the same tree, positions apart. */
 export function prettyExpr(expr: Expr): string {
-  return pretty(expr, 0);
+  return pretty(expr, 0, new Map());
 }
 
-function pretty(expr: Expr, level: number): string {
+function pretty(expr: Expr, level: number, printed: Map<Expr, string>): string {
   const indent = '  '.repeat(level);
   // A sign stands before its operand's first line, however long that is.
-  if (expr.kind === 'unary') return indent + expr.op + pretty(expr.expr, level).trim();
-  const line = printExpr(expr);
-  if (Buffer.byteLength(line) <= LINE_BYTES_MAX) {
+  if (expr.kind === 'unary') return indent + expr.op + pretty(expr.expr, level, printed).trim();
+  const line = printExpr(expr, printed);
+  // perf: most long lines are seen by their length alone, which does not join their pieces.
+  if (line.length <= LINE_BYTES_MAX && Buffer.byteLength(line) <= LINE_BYTES_MAX) {
     // compat: a short subquery is not indented, wherever it stands.
     return expr.kind === 'subquery' ? line : indent + line;
   }
   switch (expr.kind) {
     case 'paren':
-      return `${indent}(\n${pretty(expr.expr, level + 1)}\n${indent})`;
+      return `${indent}(\n${pretty(expr.expr, level + 1, printed)}\n${indent})`;
     case 'subquery':
-      return pretty(expr.expr, level) + printSubqueryTail(expr);
+      return pretty(expr.expr, level, printed) + printSubqueryTail(expr);
     case 'call':
-      return `${indent}${expr.func.name}(\n${prettyList(expr.args, level + 1)}\n${indent})`;
+      return prettyCall(expr.func.name, expr.args, level, printed);
     case 'aggregate': {
       const args = expr.param === undefined ? [expr.expr] : [expr.param, expr.expr];
-      return `${indent}${printAggregateHead(expr)}(\n${prettyList(args, level + 1)}\n${indent})`;
+      return prettyCall(printAggregateHead(expr), args, level, printed);
     }
     case 'binary': {
-      const [lhs, rhs] = [pretty(expr.lhs, level + 1), pretty(expr.rhs, level + 1)];
+      const lhs = pretty(expr.lhs, level + 1, printed);
+      const rhs = pretty(expr.rhs, level + 1, printed);
       return `${lhs}\n${indent}${printOperator(expr)}\n${rhs}`;
     }
     case 'number':
@@ -48,6 +50,13 @@ function pretty(expr: Expr, level: number): string {
   }
 }
 
-function prettyList(exprs: readonly Expr[], level: number): string {
-  return exprs.map((expr) => pretty(expr, level)).join(',\n');
+function prettyCall(
+  head: string,
+  args: readonly Expr[],
+  level: number,
+  printed: Map<Expr, string>,
+): string {
+  const indent = '  '.repeat(level);
+  const lines = args.map((arg) => pretty(arg, level + 1, printed)).join(',\n');
+  return `${indent}${head}(\n${lines}\n${indent})`;
 }

@@ -18,17 +18,28 @@ import { quote } from './quote.ts';
 
 const LEGACY_LABEL = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 
-/** The text of an expression. Parsing it gives the same tree, positions apart. */
-export function printExpr(expr: Expr): string {
+/**
+ * The text of an expression. Parsing it gives the same tree, positions apart. Texts of parts are kept in `printed` where
+ * a caller will ask for them, too.
+ */
+export function printExpr(expr: Expr, printed?: Map<Expr, string>): string {
+  const known = printed?.get(expr);
+  if (known !== undefined) return known;
+  const text = printNode(expr, printed);
+  printed?.set(expr, text);
+  return text;
+}
+
+function printNode(expr: Expr, printed: Map<Expr, string> | undefined): string {
   switch (expr.kind) {
     case 'number':
       return printNumber(expr.value, expr.duration);
     case 'string':
       return quote(expr.value);
     case 'paren':
-      return `(${printExpr(expr.expr)})`;
+      return `(${printExpr(expr.expr, printed)})`;
     case 'unary':
-      return expr.op + printExpr(expr.expr);
+      return expr.op + printExpr(expr.expr, printed);
     case 'selector':
       return printSelector(expr) + printAt(expr) + printExtended(expr) + printOffset(expr);
     case 'matrix': {
@@ -38,15 +49,19 @@ export function printExpr(expr: Expr): string {
       return `${printSelector(selector)}[${range}]${modifiers}`;
     }
     case 'subquery':
-      return printExpr(expr.expr) + printSubqueryTail(expr);
-    case 'call':
-      return `${expr.func.name}(${expr.args.map(printExpr).join(', ')})`;
-    case 'aggregate': {
-      const param = expr.param === undefined ? '' : `${printExpr(expr.param)}, `;
-      return `${printAggregateHead(expr)}(${param}${printExpr(expr.expr)})`;
+      return printExpr(expr.expr, printed) + printSubqueryTail(expr);
+    case 'call': {
+      const args = expr.args.map((arg) => printExpr(arg, printed));
+      return `${expr.func.name}(${args.join(', ')})`;
     }
-    case 'binary':
-      return `${printExpr(expr.lhs)} ${printOperator(expr)} ${printExpr(expr.rhs)}`;
+    case 'aggregate': {
+      const param = expr.param === undefined ? '' : `${printExpr(expr.param, printed)}, `;
+      return `${printAggregateHead(expr)}(${param}${printExpr(expr.expr, printed)})`;
+    }
+    case 'binary': {
+      const [lhs, rhs] = [printExpr(expr.lhs, printed), printExpr(expr.rhs, printed)];
+      return `${lhs} ${printOperator(expr)} ${rhs}`;
+    }
     default:
       return unreachable(expr);
   }
@@ -68,7 +83,8 @@ export function printSubqueryTail(expr: SubqueryExpr): string {
 
 function printNumber(value: number, duration: boolean): string {
   if (!duration) return printFloat(value);
-  const text = formatDuration(Math.trunc(Math.abs(value) * 1000));
+  // compat: Prometheus cuts here and prints 1001ms as 1s, which is another duration.
+  const text = formatDuration(Math.round(Math.abs(value) * 1000));
   return value < 0 ? `-${text}` : text;
 }
 

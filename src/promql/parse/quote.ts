@@ -9,8 +9,6 @@ import { GO_ESCAPES, goText, quoteGo, quoteGoRune } from '../../lib/go-strings.t
 
 /** The string between double quotes, escaped as Go's strconv.Quote. */
 export function quote(text: string): string {
-  // Nearly every text is plain ASCII without anything to escape.
-  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
   return quoteGo(text);
 }
 

@@ -154,5 +154,5 @@ export function describeToken({ kind, text }: Token): string {
 /** Quoted; texts above ten bytes are cut after ten characters. */
 function shorten(text: string): string {
   if (Buffer.byteLength(text) <= 10) return quote(text);
-  return `${quote(Array.from(text).slice(0, 10).join(''))}...`;
+  return `${quote(Array.from(text.slice(0, 20)).slice(0, 10).join(''))}...`;
 }
