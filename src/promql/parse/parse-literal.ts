@@ -9,6 +9,8 @@ import type { Token } from './token.ts';
 /** limit: int64 nanoseconds, as Go's time.Duration, in seconds. */
 const MAX_DURATION_S = 2 ** 63 / 1e9;
 
+const MIN_DURATION_MS = Math.trunc(-(2 ** 63) / 1e6);
+
 /** An underscore that Go does not take: one that is not between digits, a prefix `0x` being one. */
 const STRAY_UNDERSCORE = /(?<!\d)_|_(?!\d)/;
 const STRAY_HEX_UNDERSCORE = /(?<![\da-f]|^0x)_|_(?![\da-f])/;
@@ -87,5 +89,8 @@ export function isDurationOutOfRange(seconds: number): boolean {
 
 /** Milliseconds of seconds, as Go gets there: rounded to nanoseconds, then cut. */
 export function secondsToMs(seconds: number): number {
-  return Math.trunc(Math.round(seconds * 1e9) / 1e6) + 0;
+  const ns = Math.round(seconds * 1e9);
+  if (Number.isSafeInteger(ns)) return (ns - (ns % 1e6)) / 1e6 + 0;
+  // compat: Go makes the least int64 of NaN, which no check of a duration refuses.
+  return Number.isNaN(ns) ? MIN_DURATION_MS : Number(BigInt(ns) / 1_000_000n);
 }

@@ -136,6 +136,19 @@ test('keywords as names', () => {
   f('1001ms + 4185ms', '1s1ms + 4s185ms');
 });
 
+test('durations are cut to milliseconds as Go cuts them', () => {
+  const f = (text: string, want: number) => {
+    const expr = parseExpr(`x offset ${text}`);
+    assert.equal(expr.kind === 'selector' ? expr.offsetMs : undefined, want, text);
+  };
+  f('1.0009999', 1000);
+  f('-1.0009999', -1000);
+  f('8000000.000999999', 8_000_000_000);
+  f('9223372036.30', 9_223_372_036_299);
+  f('0.0000000001', 0);
+  f('NaN', -9_223_372_036_854);
+});
+
 test('selectors of match[]', () => {
   const f = (text: string, want: string) =>
     assert.equal(parseMetricSelector(text).map(String).join(' '), want);
