@@ -22,7 +22,12 @@ export function mergeSameLabels(vectors: StepVectors): StepVectors {
   const { steps, labels, present, dropName } = vectors;
   const builder = new VectorBuilder(steps, labels.length);
   const rows = new Map<string, number>();
-  for (const [i, label] of labels.entries()) {
+  // Whether a name goes is decided by the first value: rows in the order of theirs, as they are at each step.
+  const first = labels.map((_, i) => firstStep(vectors, i));
+  const order = labels.map((_, i) => i).filter((i) => (first[i] as number) < steps);
+  order.sort((a, b) => (first[a] as number) - (first[b] as number));
+  for (const i of order) {
+    const label = labels[i] as Labels;
     let row = rows.get(label.key);
     if (row === undefined) {
       row = builder.add(label, dropName[i] as number);
@@ -35,6 +40,12 @@ export function mergeSameLabels(vectors: StepVectors): StepVectors {
     }
   }
   return builder.finish();
+}
+
+/** The first step at which a row has a value; the number of steps when it has none. */
+function firstStep({ present, steps }: StepVectors, row: number): number {
+  for (let s = 0; s < steps; s++) if (present[row * steps + s] !== 0) return s;
+  return steps;
 }
 
 /** @throws CodedError execution when two label sets are equal. */

@@ -104,6 +104,11 @@ export class VectorBuilder {
     return row;
   }
 
+  /** The labels of a row. */
+  labels(row: number): Labels {
+    return must(this.#labels[row], 'the row was added');
+  }
+
   /** Whether the row has a value at the step. */
   has(row: number, step: number): boolean {
     return this.#present[row * this.#steps + step] !== 0;

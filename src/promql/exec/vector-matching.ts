@@ -160,6 +160,8 @@ class Join {
   readonly #delayed: boolean;
   readonly #combine: ((a: number, b: number) => number) | undefined;
   readonly #compare: ((a: number, b: number) => boolean) | undefined;
+  /** Whether results of equal labels stay apart. */
+  #keepsSameLabels = false;
   /** Result rows by the labels of the two sides. */
   readonly #rows = new Map<string, number>();
   #builder = new VectorBuilder(0);
@@ -194,6 +196,7 @@ class Join {
     const fills = { many: fillLeft, one: fillRight };
     this.#builder = new VectorBuilder(lhs.steps, Math.max(1, many.labels.length));
     const active = this.#activeSteps(many, one);
+    this.#keepsSameLabels = this.#delayed && lhs.steps === 1;
     try {
       this.#join({ many, one, manyIds, oneIds, fills, active });
     } catch (thrown) {
@@ -229,7 +232,7 @@ class Join {
       isOneToOne,
       active,
       fills: { many: fills.many !== undefined, one: fills.one !== undefined },
-      refusesSameLabels: !(this.#delayed && active.length === 1),
+      refusesSameLabels: !this.#keepsSameLabels,
       result: (m, o, s) => {
         const a = m < 0 ? fills.many : operandOf(many.vectors, m * active.length + s);
         const b = o < 0 ? fills.one : operandOf(one.vectors, o * active.length + s);
@@ -314,7 +317,7 @@ class Join {
       if (active[s] !== 1) continue;
       const partner = this.#onlyOne(one, oneRows, s);
       let matched = false;
-      const seen = manyRows.length > 1 ? new Set<number>() : undefined;
+      const seen = manyRows.length > 1 ? new Set<string>() : undefined;
       for (const row of manyRows) {
         const i = row * steps + s;
         if (many.present[i] === 0) continue;
@@ -367,13 +370,14 @@ class Join {
     one: Labels,
     s: number,
     { value = NaN, keep }: OperatorResult,
-    seen: Set<number> | undefined,
+    seen: Set<string> | undefined,
   ): void {
     const { returnBool } = this.#node;
     const row = this.#row(many, one);
     if (seen !== undefined) {
-      if (seen.has(row)) refuseMatches(false);
-      seen.add(row);
+      const { key } = this.#builder.labels(row);
+      if (seen.has(key)) refuseMatches(false);
+      seen.add(key);
     }
     if (!keep && !returnBool) return;
     if (this.#builder.has(row, s)) refuseTwice();
@@ -389,7 +393,9 @@ class Join {
     if (row !== undefined) return row;
     const labels = this.#resultLabels(many, one);
     const key = `=${labels.key}`;
-    row = this.#rows.get(key) ?? this.#builder.add(labels, this.#node.returnBool ? 1 : 0);
+    // compat: with delayed removal an instant query tells equal labels apart only at its end.
+    const other = this.#keepsSameLabels ? undefined : this.#rows.get(key);
+    row = other ?? this.#builder.add(labels, this.#node.returnBool ? 1 : 0);
     this.#rows.set(key, row);
     this.#rows.set(pair, row);
     return row;
