@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fuzz } from '../support/naive-promql/fuzz.ts';
+import { runNaiveScript } from '../support/naive-promql/run-script.ts';
+
+const CASES = Number(process.env['PROMQL_FUZZ_CASES'] ?? 2000);
+const SEED = Number(process.env['PROMQL_FUZZ_SEED'] ?? 1);
+
+test(`the engine answers ${CASES} random queries as a naive evaluator does, seed ${SEED}`, async (t) => {
+  const { nonEmpty, failed, unspecified, leftOut, differences } = await fuzz(SEED, 0, CASES);
+  t.diagnostic(`${nonEmpty} non-empty, ${failed} refused by both, ${unspecified} left open`);
+  for (const [what, count] of leftOut) t.diagnostic(`${count}: ${what}`);
+  assert.equal(differences.join('\n'), '');
+  // Otherwise the generator has become idle.
+  assert.ok(nonEmpty > CASES / 2, `${nonEmpty} of ${CASES} answers are not empty`);
+  const others = [...leftOut.values()].reduce((a, b) => a + b, 0);
+  assert.ok(others + unspecified < CASES / 10, `${others} left out, ${unspecified} left open`);
+});
+
+test('the naive evaluator passes the scripts that the engine passes', () => {
+  const folder = import.meta.dirname;
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.test'))) {
+    const { passed, wrong } = runNaiveScript(readFileSync(join(folder, file), 'utf8'));
+    assert.deepEqual(wrong, [], file);
+    assert.ok(passed > 0, file);
+  }
+});

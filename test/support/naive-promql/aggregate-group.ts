@@ -1,0 +1,63 @@
+/** One value from the samples of a group at one step. */
+import { unreachable } from '../../../src/lib/assert.ts';
+import type { AggregateOp } from '../../../src/promql/parse/token.ts';
+import { meanOf } from './float-windows.ts';
+import { kahanAdd } from './kahan.ts';
+import { quantileOf } from './quantile.ts';
+import type { Sample, Value } from './sample.ts';
+
+/** The value of a group of at least one sample; undefined when there is none. */
+export function aggregateGroup(
+  op: AggregateOp,
+  members: readonly Sample[],
+  param: number,
+): Value | undefined {
+  if (op === 'count') return members.length;
+  if (op === 'group') return 1;
+  const floats = members.map(({ value }) => value).filter((value) => typeof value === 'number');
+  if (floats.length === 0) return undefined;
+  switch (op) {
+    case 'sum':
+      return floats.length < members.length ? undefined : sumOf(floats);
+    case 'avg':
+      return floats.length < members.length ? undefined : meanOf(floats);
+    case 'min':
+      return floats.reduce((best, v) => (best > v || Number.isNaN(best) ? v : best));
+    case 'max':
+      return floats.reduce((best, v) => (best < v || Number.isNaN(best) ? v : best));
+    case 'stdvar':
+      return varianceOf(floats);
+    case 'stddev':
+      return Math.sqrt(varianceOf(floats));
+    case 'quantile':
+      return quantileOf(param, floats);
+    case 'topk':
+    case 'bottomk':
+    case 'limitk':
+    case 'limit_ratio':
+    case 'count_values':
+      throw new Error(`${op} does not give one value a group`);
+    default:
+      return unreachable(op);
+  }
+}
+
+function sumOf([first = NaN, ...rest]: readonly number[]): number {
+  let state: [number, number] = [first, 0];
+  for (const value of rest) state = kahanAdd(value, state);
+  return state[0] + state[1];
+}
+
+/** Welford's algorithm, without compensation. */
+function varianceOf([first = NaN, ...rest]: readonly number[]): number {
+  let mean = first;
+  let squares = Number.isFinite(first) ? 0 : NaN;
+  let count = 1;
+  for (const value of rest) {
+    count++;
+    const delta = value - mean;
+    mean += delta / count;
+    squares += delta * (value - mean);
+  }
+  return squares / count;
+}

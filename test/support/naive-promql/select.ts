@@ -1,0 +1,97 @@
+/** Selectors: the last sample of each series before a time, and windows of samples. */
+import type { Matcher } from '../../../src/model/matcher.ts';
+import type {
+  MatrixSelector,
+  TimeModifiers,
+  VectorSelector,
+} from '../../../src/promql/parse/ast.ts';
+import { interpolateFloats } from './extended-range.ts';
+import { timesOf, type Grid, type NaiveQuery } from './query.ts';
+import type { LivePoint, NaiveSeries, Point, Sample, Value, Vector } from './sample.ts';
+import type { RangeRow } from './window.ts';
+
+/** The time of `@`, when there is one. */
+export function pinnedTime(query: NaiveQuery, expr: TimeModifiers): number | undefined {
+  if (expr.startOrEnd === undefined) return expr.timestamp;
+  return expr.startOrEnd === 'start' ? query.query.startMs : query.query.endMs;
+}
+
+/** The time that a selector looks at when it is evaluated at t. */
+export function lookedAt(query: NaiveQuery, expr: TimeModifiers, t: number): number {
+  return (pinnedTime(query, expr) ?? t) - expr.offsetMs;
+}
+
+/** The series that satisfy all matchers. */
+export function matchingSeries(
+  { series }: NaiveQuery,
+  matchers: readonly Matcher[],
+): readonly NaiveSeries[] {
+  return series.filter(({ labels }) => matchers.every((m) => m.matches(labels.get(m.name))));
+}
+
+/** The last sample at or before a time, unless it is too old or says that the series ended. */
+export function lastPoint(
+  { lookbackMs }: NaiveQuery,
+  { points }: NaiveSeries,
+  at: number,
+): LivePoint | undefined {
+  const last = points.filter(({ t }) => t <= at).at(-1);
+  if (last === undefined || last.t <= at - lookbackMs) return undefined;
+  return last.value === 'stale' ? undefined : { t: last.t, value: last.value };
+}
+
+/** The samples with after < t <= until, stale markers apart. */
+export function pointsBetween(
+  points: readonly Point[],
+  after: number,
+  until: number,
+): readonly LivePoint[] {
+  return points.filter(
+    (point): point is LivePoint => point.t > after && point.t <= until && point.value !== 'stale',
+  );
+}
+
+/** An instant vector selector at each step. */
+export function selectVectors(query: NaiveQuery, expr: VectorSelector, grid: Grid): Vector[] {
+  const matching = matchingSeries(query, expr.matchers);
+  return timesOf(grid).map((t) =>
+    matching.flatMap((series): Sample[] => {
+      const at = lookedAt(query, expr, t);
+      const value = expr.smoothed
+        ? smoothedValue(query, series, at)
+        : lastPoint(query, series, at)?.value;
+      return value === undefined ? [] : [{ labels: series.labels, value, dropName: false }];
+    }),
+  );
+}
+
+/** The value at a time on the line between the samples around it; of floats only. */
+function smoothedValue(
+  { lookbackMs }: NaiveQuery,
+  { points }: NaiveSeries,
+  at: number,
+): Value | undefined {
+  const around = pointsBetween(points, at - lookbackMs, at + lookbackMs);
+  const next = around.find(({ t }) => t >= at);
+  if (next?.t === at) return next.value;
+  const before = around.filter(({ t }) => t < at).at(-1);
+  if (before === undefined || next === undefined) return before?.value;
+  return interpolateFloats(before, next, at, false);
+}
+
+/** A range vector selector: a row for each series with its samples around the window of each step. */
+export function selectWindows(query: NaiveQuery, expr: MatrixSelector, grid: Grid): RangeRow[] {
+  const { selector, rangeMs } = expr;
+  const before = selector.anchored || selector.smoothed ? query.lookbackMs : 0;
+  const after = selector.smoothed ? query.lookbackMs : 0;
+  const windowOf = ({ points }: NaiveSeries, t: number) => {
+    const end = lookedAt(query, selector, t);
+    const start = end - rangeMs;
+    return { t, start, end, points: pointsBetween(points, start - before, end + after) };
+  };
+  return matchingSeries(query, selector.matchers).map((series) => ({
+    labels: series.labels,
+    dropName: false,
+    windows: timesOf(grid).map((t) => windowOf(series, t)),
+  }));
+}
