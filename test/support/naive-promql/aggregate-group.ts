@@ -2,6 +2,8 @@
 import { unreachable } from '../../../src/lib/assert.ts';
 import type { AggregateOp } from '../../../src/promql/parse/token.ts';
 import { meanOf } from './float-windows.ts';
+import { meanHistogram, sumHistograms, whenCompatible } from './histogram-arithmetic.ts';
+import { compact } from './histogram-buckets.ts';
 import { kahanAdd } from './kahan.ts';
 import { quantileOf } from './quantile.ts';
 import type { Sample, Value } from './sample.ts';
@@ -14,13 +16,10 @@ export function aggregateGroup(
 ): Value | undefined {
   if (op === 'count') return members.length;
   if (op === 'group') return 1;
+  if (op === 'sum' || op === 'avg') return total(op, members);
   const floats = members.map(({ value }) => value).filter((value) => typeof value === 'number');
   if (floats.length === 0) return undefined;
   switch (op) {
-    case 'sum':
-      return floats.length < members.length ? undefined : sumOf(floats);
-    case 'avg':
-      return floats.length < members.length ? undefined : meanOf(floats);
     case 'min':
       return floats.reduce((best, v) => (best > v || Number.isNaN(best) ? v : best));
     case 'max':
@@ -40,6 +39,17 @@ export function aggregateGroup(
     default:
       return unreachable(op);
   }
+}
+
+/** The sum or mean of floats, or of histograms; of both there is none. */
+function total(op: 'sum' | 'avg', members: readonly Sample[]): Value | undefined {
+  const values = members.map(({ value }) => value);
+  const floats = values.filter((value) => typeof value === 'number');
+  if (floats.length === values.length) return op === 'sum' ? sumOf(floats) : meanOf(floats);
+  const histograms = values.filter((value) => typeof value !== 'number');
+  if (histograms.length < values.length) return undefined;
+  const combine = op === 'sum' ? sumHistograms : meanHistogram;
+  return whenCompatible(() => compact(combine(histograms)));
 }
 
 function sumOf([first = NaN, ...rest]: readonly number[]): number {

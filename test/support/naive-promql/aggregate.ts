@@ -4,6 +4,7 @@ import type { AggregateExpr } from '../../../src/promql/parse/ast.ts';
 import { quote } from '../../../src/promql/parse/quote.ts';
 import { aggregateGroup } from './aggregate-group.ts';
 import { formatFixed, goMax, goMin, formatShortest } from './go-math.ts';
+import { describeHistogram } from './histogram-text.ts';
 import { everyStep, isInstant, withOneDropName, type Evaluation, type Grid } from './query.ts';
 import { NaiveError, type Sample, type Vector } from './sample.ts';
 import { SELECTIONS, type Selection } from './select-k.ts';
@@ -91,7 +92,8 @@ function countValues(evaluation: Evaluation, expr: AggregateExpr, grid: Grid): r
   const grouping = expr.without ? expr.grouping : [...expr.grouping, name];
   return everyStep(evaluation, grid, (i) => {
     const labelled = (vectors[i] ?? []).map((sample): Sample => {
-      const text = typeof sample.value === 'number' ? formatFixed(sample.value) : '';
+      const { value } = sample;
+      const text = typeof value === 'number' ? formatFixed(value) : describeHistogram(value);
       return { ...sample, labels: sample.labels.with(name, text) };
     });
     return groupsOf({ ...expr, grouping }, labelled).map(({ labels, members }) => ({

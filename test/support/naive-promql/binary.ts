@@ -9,7 +9,7 @@ import {
 } from '../../../src/promql/parse/ast.ts';
 import { quote } from '../../../src/promql/parse/quote.ts';
 import { compareUtf8 } from '../../../src/lib/utf8.ts';
-import { operate } from './operators.ts';
+import { makesAnotherMetric, operate } from './operators.ts';
 import { everyStep, type Evaluation, type Grid } from './query.ts';
 import { dropMetadata, NaiveError, type Sample, type Value, type Vector } from './sample.ts';
 
@@ -63,7 +63,7 @@ function withScalar(
   { op, returnBool }: BinaryExpr,
   { vector, scalar, swapped }: ScalarOperation,
 ): Vector {
-  const isChanged = !isComparison(op) || returnBool;
+  const isChanged = makesAnotherMetric(op) || returnBool;
   return vector.flatMap((sample): Sample[] => {
     const outcome = swapped ? operate(op, scalar, sample.value) : operate(op, sample.value, scalar);
     if (outcome === undefined || (!outcome.keep && !returnBool)) return [];
@@ -193,7 +193,7 @@ function joined(
   if (outcome === undefined) return undefined;
   const swapped = matching.card === 'one-to-many';
   const [many, one] = swapped ? [b, a] : [a, b];
-  const dropsName = !isComparison(op) || (returnBool && !delayedNames);
+  const dropsName = makesAnotherMetric(op) || (returnBool && !delayedNames);
   const value: Value = returnBool ? Number(outcome.keep) : outcome.value;
   const labels = resultLabels(many.labels, one.labels, matching, dropsName);
   return { labels, value, dropName: returnBool, keep: outcome.keep || returnBool };

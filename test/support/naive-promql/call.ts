@@ -7,9 +7,16 @@ import {
   type Expr,
 } from '../../../src/promql/parse/ast.ts';
 import { absentLabels } from './absent.ts';
-import { classicFraction, classicHistograms, classicQuantile } from './classic-histograms.ts';
+import {
+  classicFraction,
+  classicHistograms,
+  classicQuantile,
+  type ClassicHistogram,
+} from './classic-histograms.ts';
 import { FLOAT_FUNCTIONS } from './float-functions.ts';
 import { formatOpenMetrics } from './go-math.ts';
+import { histogramFraction, histogramQuantile, histogramVariance } from './histogram-functions.ts';
+import type { NaiveHistogram } from './histogram.ts';
 import { labelJoin, labelReplace, sortByLabels, stringOf } from './label-functions.ts';
 import { everyStep, timesOf, type Evaluation, type Grid } from './query.ts';
 import { rangeCall } from './range-call.ts';
@@ -90,13 +97,15 @@ function applyToVector(evaluation: Evaluation, call: VectorCall): Vector {
     case 'start_timestamp':
       return [];
     case 'histogram_quantile':
-      return classicHistograms(vector).map((histogram) =>
-        renamed(evaluation, histogram.labels, classicQuantile(a, histogram)),
-      );
+      return ofHistograms(evaluation, vector, {
+        native: (h) => histogramQuantile(a, h),
+        classic: (h) => classicQuantile(a, h),
+      });
     case 'histogram_fraction':
-      return classicHistograms(vector).map((histogram) =>
-        renamed(evaluation, histogram.labels, classicFraction(a, b, histogram)),
-      );
+      return ofHistograms(evaluation, vector, {
+        native: (h) => histogramFraction(a, b, h),
+        classic: (h) => classicFraction(a, b, h),
+      });
     case 'histogram_quantiles':
       return quantiles(evaluation, vector, texts[0] ?? '', params);
     default:
@@ -111,16 +120,70 @@ function quantiles(
   label: string,
   shares: readonly number[],
 ): Vector {
-  const histograms = classicHistograms(vector);
-  return shares.flatMap((q) =>
-    histograms.map((histogram) => {
-      const sample = renamed(evaluation, histogram.labels, classicQuantile(q, histogram));
-      return { ...sample, labels: sample.labels.with(label, formatOpenMetrics(q)) };
-    }),
-  );
+  return shares.flatMap((q) => {
+    const of = {
+      native: (h: NaiveHistogram) => histogramQuantile(q, h),
+      classic: (h: ClassicHistogram) => classicQuantile(q, h),
+    };
+    return ofHistograms(evaluation, vector, of).map((sample) => ({
+      ...sample,
+      labels: sample.labels.with(label, formatOpenMetrics(q)),
+    }));
+  });
+}
+
+interface HistogramFunctions {
+  readonly native: (h: NaiveHistogram) => number;
+  readonly classic: (h: ClassicHistogram) => number;
+}
+
+/** Of native and classic histograms; where both have the same labels there is no answer. */
+function ofHistograms(
+  evaluation: Evaluation,
+  vector: Vector,
+  { native, classic }: HistogramFunctions,
+): Vector {
+  const all = classicHistograms(vector);
+  const classics = new Set(all.map(({ labels }) => labels.key));
+  const natives = vector.filter(({ value }) => typeof value !== 'number');
+  const keys = new Set(natives.map(({ labels }) => labels.key));
+  return [
+    ...natives
+      .filter(({ labels }) => !classics.has(labels.key))
+      .map(({ labels, value }) => renamed(evaluation, labels, native(value as NaiveHistogram))),
+    ...all
+      .filter(({ labels }) => !keys.has(labels.key))
+      .map((histogram) => renamed(evaluation, histogram.labels, classic(histogram))),
+  ];
+}
+
+const HISTOGRAM_FUNCTIONS: ReadonlyMap<string, (h: NaiveHistogram) => number> = new Map<
+  string,
+  (h: NaiveHistogram) => number
+>([
+  ['histogram_count', ({ count }) => count],
+  ['histogram_sum', ({ sum }) => sum],
+  ['histogram_avg', ({ sum, count }) => sum / count],
+  ['histogram_stdvar', histogramVariance],
+  ['histogram_stddev', (h) => Math.sqrt(histogramVariance(h))],
+]);
+
+/** Functions of native histograms; only the name goes. */
+function ofNatives(
+  { delayedNames }: Evaluation,
+  vector: Vector,
+  compute: (h: NaiveHistogram) => number,
+): Vector {
+  return vector.flatMap(({ labels, value }): Sample[] => {
+    if (typeof value === 'number') return [];
+    const kept = delayedNames ? labels : labels.dropMetricName();
+    return [{ labels: kept, value: compute(value), dropName: true }];
+  });
 }
 
 function floats(evaluation: Evaluation, { name, vector, params }: VectorCall): Vector {
+  const ofHistogram = HISTOGRAM_FUNCTIONS.get(name);
+  if (ofHistogram !== undefined) return ofNatives(evaluation, vector, ofHistogram);
   const compute = FLOAT_FUNCTIONS.get(name);
   if (compute === undefined) throw new Error(`the naive evaluator does not know ${name}()`);
   return vector.flatMap(({ labels, value }): Sample[] => {

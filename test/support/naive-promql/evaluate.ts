@@ -5,6 +5,7 @@ import { aggregateVectors } from './aggregate.ts';
 import { binaryVectors } from './binary.ts';
 import { callVectors } from './call.ts';
 import { goMax, goMin } from './go-math.ts';
+import { multiply } from './histogram-arithmetic.ts';
 import { operateOnNumbers } from './operators.ts';
 import { isEvaluatedOnce } from './pinned.ts';
 import { timesOf, type Evaluation, type Grid, type NaiveQuery } from './query.ts';
@@ -72,8 +73,7 @@ function negated({ delayedNames }: Evaluation, vector: Vector): Vector {
 }
 
 function negate(value: Value): Value {
-  if (typeof value === 'number') return -value;
-  throw new Error('histograms are not negated yet');
+  return typeof value === 'number' ? -value : multiply(value, -1);
 }
 
 function scalarsOf(evaluation: Evaluation, expr: Expr, grid: Grid): readonly number[] {

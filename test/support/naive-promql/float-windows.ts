@@ -77,14 +77,6 @@ function medianDeviation(points: Points): number {
   );
 }
 
-function countPairs(points: Points, test: (before: number, after: number) => boolean): number {
-  return points.filter(({ value }, i) => i > 0 && test(points[i - 1]?.value ?? NaN, value)).length;
-}
-
-function differs(a: number, b: number): boolean {
-  return a !== b && !(Number.isNaN(a) && Number.isNaN(b));
-}
-
 /** Slope and value at a time of the straight line that fits best. */
 function regression(points: Points, at: number): { slope: number; intercept: number } {
   const first = points[0].value;
@@ -152,8 +144,6 @@ export const FLOAT_WINDOW_FUNCTIONS: ReadonlyMap<string, FloatWindowFunction> = 
         points.map(({ value }) => value),
       ),
   ],
-  ['resets', (points) => countPairs(points, (before, after) => after < before)],
-  ['changes', (points) => countPairs(points, differs)],
   ['deriv', (points) => (points.length < 2 ? undefined : regression(points, points[0].t).slope)],
   [
     'predict_linear',

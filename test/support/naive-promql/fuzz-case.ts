@@ -5,16 +5,15 @@ import { Engine, type EngineOptions } from '../../../src/promql/engine.ts';
 import { ALL_FEATURES } from '../../../src/promql/parse/options.ts';
 import { parseExpr } from '../../../src/promql/parse/parse.ts';
 import type { FragmentRunner } from '../../../src/promql/exec/fragment.ts';
-import { MemoryStorage } from '../memory-storage.ts';
 import { answerNaively, type Answer } from './answer.ts';
 import { compareAnswers, type Tolerance } from './compare-answers.ts';
-import { fillStorage, toAnswer } from './engine-answer.ts';
+import { toAnswer } from './engine-answer.ts';
 import { ExpressionGenerator, type Quality } from './generate-expression.ts';
 import { chance, generateSeries, pick, type DataSet } from './generate-series.ts';
 import { KNOWN_DIFFERENCES } from './known-differences.ts';
+import { NaiveStorage, workers } from './naive-storage.ts';
 import type { Grid } from './query.ts';
 import { NaiveError, Unspecified, type NaiveSeries } from './sample.ts';
-import { ShardedStorage, workers } from './sharded-storage.ts';
 
 /** Everything that a case needs; shrinking makes others of it. */
 export interface FuzzCase {
@@ -97,7 +96,7 @@ function askNaively(asked: FuzzCase): Outcome {
 }
 
 interface Asked {
-  readonly storage: MemoryStorage;
+  readonly storage: NaiveStorage;
   readonly runFragments?: FragmentRunner;
 }
 
@@ -134,10 +133,8 @@ export async function runCase(asked: FuzzCase, i: number): Promise<Verdict> {
     return { kind: 'different', why: `the naive evaluator failed: ${stackOf(thrown)}` };
   }
   try {
-    const storage = new MemoryStorage();
-    fillStorage(storage, asked.series);
-    const got = await askEngine(asked, { storage });
-    const known = knownDifference(want, got);
+    const got = await askEngine(asked, { storage: new NaiveStorage(asked.series) });
+    const known = knownDifference(asked, want, got);
     if (known !== undefined) return { kind: 'known', what: known };
     const wrong = compareOutcomes(want, got, toleranceOf(asked)) ?? (await divided(asked, got, i));
     if (wrong !== undefined) return { kind: 'different', why: wrong };
@@ -152,12 +149,15 @@ export async function runCase(asked: FuzzCase, i: number): Promise<Verdict> {
 }
 
 /** What is known to be different, or undefined. */
-function knownDifference(want: Outcome, got: Outcome): string | undefined {
-  const [wanted, text] = [want, got].map((outcome) => ('error' in outcome ? outcome.error : ''));
-  if (wanted === undefined || text === undefined || wanted === text || wanted === '') {
-    return undefined;
-  }
-  return KNOWN_DIFFERENCES.find((known) => known.matches(wanted, text))?.what;
+function knownDifference(
+  { delayedNames }: FuzzCase,
+  want: Outcome,
+  got: Outcome,
+): string | undefined {
+  const textOf = (outcome: Outcome) => ('error' in outcome ? outcome.error : '');
+  const said = { want: textOf(want), got: textOf(got), delayedNames };
+  if (said.want === said.got) return undefined;
+  return KNOWN_DIFFERENCES.find((known) => known.matches(said))?.what;
 }
 
 function stackOf(thrown: unknown): string {
@@ -182,10 +182,9 @@ function toleranceOf({ text, quality }: FuzzCase): Tolerance {
 /** With one shard everything is as without workers; with more, how many workers there are makes no difference. */
 async function divided(asked: FuzzCase, whole: Outcome, i: number): Promise<string | undefined> {
   const shards = [1, 2, 7][i % 3] as number;
-  const storage = new ShardedStorage(shards);
-  fillStorage(storage, asked.series);
+  const storage = new NaiveStorage(asked.series, shards);
   const ask = (count: number) =>
-    askEngine(asked, { storage, runFragments: workers(count, () => storage) });
+    askEngine(asked, { storage, runFragments: workers(count, storage) });
   const alone = await ask(1);
   const exact: Tolerance = { relative: 0, order: toleranceOf(asked).order };
   const wrong = compareOutcomes(whole, alone, shards === 1 ? exact : toleranceOf(asked));
