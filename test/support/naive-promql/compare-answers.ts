@@ -2,6 +2,9 @@
 import type { Labels } from '../../../src/model/labels.ts';
 import { formatFixed } from './go-math.ts';
 import type { Answer, AnswerSeries } from './answer.ts';
+import { compact, type Buckets } from './histogram-buckets.ts';
+import { describeHistogram } from './histogram-text.ts';
+import type { NaiveHistogram } from './histogram.ts';
 import type { Value } from './sample.ts';
 
 /** How two values are compared. */
@@ -77,15 +80,36 @@ function compareOrder(want: Samples, got: Samples, { order }: Tolerance): string
   return texts[0] === texts[1] ? undefined : `the order is ${texts[1]}, want ${texts[0]}`;
 }
 
-function sameValue(a: Value, b: Value, { relative }: Tolerance): boolean {
-  if (typeof a !== 'number' || typeof b !== 'number') return false;
+function sameValue(a: Value, b: Value, tolerance: Tolerance): boolean {
+  if (typeof a !== 'number') return typeof b !== 'number' && sameHistogram(a, b, tolerance);
+  return typeof b === 'number' && sameNumber(a, b, tolerance);
+}
+
+function sameNumber(a: number, b: number, { relative }: Tolerance): boolean {
   if (Object.is(a, b)) return true;
   if (relative === 0 || !Number.isFinite(a) || !Number.isFinite(b)) return false;
   return Math.abs(a - b) <= relative * Math.max(Math.abs(a), Math.abs(b));
 }
 
+/** Empty buckets and hints are no part of an answer. */
+function sameHistogram(a: NaiveHistogram, b: NaiveHistogram, tolerance: Tolerance): boolean {
+  const [x, y] = [compact(a), compact(b)];
+  const fields = ['count', 'sum', 'zeroCount', 'zeroThreshold'] as const;
+  const sameBuckets = (p: Buckets, q: Buckets) =>
+    p.size === q.size &&
+    [...p].every(([index, count]) => sameNumber(count, q.get(index) ?? NaN, tolerance));
+  return (
+    x.schema === y.schema &&
+    fields.every((field) => sameNumber(x[field], y[field], tolerance)) &&
+    x.bounds.length === y.bounds.length &&
+    x.bounds.every((bound, i) => bound === y.bounds[i]) &&
+    sameBuckets(x.positive, y.positive) &&
+    sameBuckets(x.negative, y.negative)
+  );
+}
+
 function print(value: Value): string {
-  return typeof value === 'number' ? formatFixed(value) : 'a histogram';
+  return typeof value === 'number' ? formatFixed(value) : describeHistogram(value);
 }
 
 function printPoints(points: AnswerSeries['points']): string {

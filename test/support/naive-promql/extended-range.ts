@@ -16,7 +16,7 @@ export function interpolateFloats(
 }
 
 /** What of a window an extended function looks at: the sample before it, those inside, and, smoothed, the one behind. */
-function extent({ points, start, end }: Window, smoothed: boolean): readonly LivePoint[] {
+export function extent({ points, start, end }: Window, smoothed: boolean): readonly LivePoint[] {
   const within = points.slice(0, -1).findIndex(({ t }) => t > start);
   const firstInside = within < 0 ? points.length - 1 : within;
   const from = Math.max(0, firstInside - 1);

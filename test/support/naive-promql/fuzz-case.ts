@@ -9,8 +9,9 @@ import { answerNaively, type Answer } from './answer.ts';
 import { compareAnswers, type Tolerance } from './compare-answers.ts';
 import { toAnswer } from './engine-answer.ts';
 import { ExpressionGenerator, type Quality } from './generate-expression.ts';
-import { chance, generateSeries, pick, type DataSet } from './generate-series.ts';
+import { generateSeries, type DataSet } from './generate-series.ts';
 import { KNOWN_DIFFERENCES } from './known-differences.ts';
+import { chance, pick } from './random-choice.ts';
 import { NaiveStorage, workers } from './naive-storage.ts';
 import type { Grid } from './query.ts';
 import { NaiveError, Unspecified, type NaiveSeries } from './sample.ts';
@@ -41,9 +42,9 @@ const CASES_PER_DATA_SET = 25;
 /** The difference between sums of the same numbers in another order, relative. */
 const SUM_TOLERANCE = 1e-12;
 
-/** Makes the i-th case of a seed. */
-export function generateCase(seed: number, i: number): FuzzCase {
-  const data = dataSet(seed, Math.floor(i / CASES_PER_DATA_SET));
+/** Makes the i-th case of a seed, with native histograms among the series or without. */
+export function generateCase(seed: number, i: number, natives = false): FuzzCase {
+  const data = dataSet(seed, Math.floor(i / CASES_PER_DATA_SET), natives);
   const random = new Random(seed * 1_000_003 + i * 7919 + 1);
   const isInstant = chance(random, 0.4);
   const times = generateTimes(random, data, isInstant);
@@ -61,10 +62,10 @@ export function generateCase(seed: number, i: number): FuzzCase {
 let lastData: { readonly key: string; readonly data: DataSet } | undefined;
 
 /** The data set of a number; the last one is kept. */
-function dataSet(seed: number, number: number): DataSet {
-  const key = `${seed} ${number}`;
+function dataSet(seed: number, number: number, natives: boolean): DataSet {
+  const key = `${seed} ${number} ${natives}`;
   if (lastData?.key !== key) {
-    lastData = { key, data: generateSeries(new Random(seed * 92_821 + number)) };
+    lastData = { key, data: generateSeries(new Random(seed * 92_821 + number), natives) };
   }
   return lastData.data;
 }
@@ -82,9 +83,11 @@ function generateTimes(random: Random, { startMs, endMs }: DataSet, isInstant: b
   };
 }
 
-type Outcome = { readonly answer: Answer } | { readonly error: string };
+/** An answer, or the text of an error. */
+export type Outcome = { readonly answer: Answer } | { readonly error: string };
 
-function askNaively(asked: FuzzCase): Outcome {
+/** The naive evaluator's answer. @throws Unspecified when there may be others. */
+export function askNaively(asked: FuzzCase): Outcome {
   const { text, series, lookbackMs, delayedNames, times } = asked;
   const query = { series, lookbackMs, delayedNames, subqueryStepMs: 60_000, query: times };
   try {

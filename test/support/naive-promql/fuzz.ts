@@ -1,6 +1,8 @@
 /** Runs many cases and says what came of them. */
 import { formatFixed } from './go-math.ts';
 import { generateCase, runCase, type FuzzCase } from './fuzz-case.ts';
+import { describeHistogram } from './histogram-text.ts';
+import type { Point } from './sample.ts';
 import { shrinkCase } from './shrink.ts';
 
 /** What came of a run. */
@@ -21,13 +23,23 @@ export interface FuzzReport {
 /** limit: differences that are shrunk and told of; the others are only counted. */
 const TOLD_MAX = 20;
 
-/** Runs the cases from … to (exclusive) of a seed. */
-export async function fuzz(seed: number, from: number, to: number): Promise<FuzzReport> {
+/** Which cases are run. */
+export interface FuzzRun {
+  readonly seed: number;
+  readonly from: number;
+  /** Exclusive. */
+  readonly to: number;
+  /** Whether there are native histograms among the series. */
+  readonly natives?: boolean;
+}
+
+/** Runs cases and asks the engine and the naive evaluator. */
+export async function fuzz({ seed, from, to, natives = false }: FuzzRun): Promise<FuzzReport> {
   const counts = { nonEmpty: 0, failed: 0, unspecified: 0 };
   const leftOut = new Map<string, number>();
   const differences: string[] = [];
   for (let i = from; i < to; i++) {
-    const asked = generateCase(seed, i);
+    const asked = generateCase(seed, i, natives);
     const verdict = await runCase(asked, i);
     switch (verdict.kind) {
       case 'same':
@@ -66,7 +78,7 @@ export function describeCase(asked: FuzzCase): string {
   const { series, times, text, lookbackMs, delayedNames } = asked;
   const lines = series.map(({ labels, points }) => {
     const samples = points.map(({ t, value }) => {
-      return `${typeof value === 'number' ? formatFixed(value) : value === 'stale' ? value : 'a histogram'}@${t}`;
+      return `${printValue(value)}@${t}`;
     });
     return `  ${labels.toString()} ${samples.join(' ')}`;
   });
@@ -76,4 +88,9 @@ export function describeCase(asked: FuzzCase): string {
       : `from ${times.startMs} to ${times.endMs} step ${times.stepMs}`;
   const settings = `lookback ${lookbackMs}${delayedNames ? ', delayed name removal' : ''}`;
   return [...lines, `  ${text}`, `  ${when}, ${settings}`].join('\n');
+}
+
+function printValue(value: Point['value']): string {
+  if (value === 'stale') return value;
+  return typeof value === 'number' ? formatFixed(value) : describeHistogram(value);
 }

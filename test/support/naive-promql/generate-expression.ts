@@ -4,7 +4,8 @@
  * make a leap of such a difference, as comparisons, floor() or topk() do, and nothing that cancels, as `-` does.
  */
 import type { Random } from '../../../src/lib/prng.ts';
-import { chance, pick, type DataSet, type Metric } from './generate-series.ts';
+import type { DataSet, Metric } from './generate-series.ts';
+import { chance, pick } from './random-choice.ts';
 
 /**
  * How well values are known: `dyadic` ones are small multiples of 1/8, which add up exactly; `exact` ones do not
@@ -48,9 +49,12 @@ export class ExpressionGenerator {
   /** Whether `@` may be written here: not in parameters of aggregations, where Prometheus forgets about it. */
   #mayPin = true;
 
+  readonly #hasNatives: boolean;
+
   constructor(random: Random, data: DataSet) {
     this.#random = random;
     this.#data = data;
+    this.#hasNatives = data.metrics.some(isNative);
   }
 
   /** A whole query; only an instant query may be a range vector or a string. */
@@ -86,7 +90,7 @@ export class ExpressionGenerator {
   #vector(depth: number, most: Quality): Generated {
     if (depth <= 0) return this.#leaf(most);
     for (let tries = 0; tries < 20; tries++) {
-      const made = this.#tryVector(depth, most);
+      const made = settled(this.#tryVector(depth, most));
       if (made !== undefined && RANK[made.quality] <= RANK[most]) return made;
     }
     return this.#leaf(most);
@@ -94,6 +98,7 @@ export class ExpressionGenerator {
 
   #tryVector(depth: number, most: Quality): Generated | undefined {
     const roll = this.#random.below(100);
+    if (this.#hasNatives && roll % 4 === 0) return this.#ofNatives(depth, most);
     if (roll < 24) return this.#rangeCall(depth);
     if (roll < 46) return this.#aggregation(depth, most);
     if (roll < 66) return this.#binary(depth, most);
@@ -182,6 +187,43 @@ export class ExpressionGenerator {
       ['delta', 'smoothed'],
     ] as const);
     return { text: `${name}(${selector} ${how}${this.#modifiers()})`, quality: 'exact' };
+  }
+
+  /** What is done with native histograms. */
+  #ofNatives(depth: number, most: Quality): Generated {
+    const natives = this.#data.metrics.filter(isNative);
+    const selector = this.#selector(this.#pick(natives));
+    const leaf = `${selector}${this.#modifiers()}`;
+    const range = `${selector}${this.#range()}${this.#modifiers()}`;
+    const names = ['rate', 'increase', 'delta', 'irate', 'idelta', 'avg_over_time'];
+    const rounded = [
+      `${this.#pick(names)}(${range})`,
+      `avg${this.#grouping()} (${leaf})`,
+      `(${leaf}) ${this.#pick(['</', '>/'])} (${this.#pick(['-1', '0', '0.7', '1', '3'])})`,
+    ];
+    const dyadic = [
+      leaf,
+      `sum${this.#grouping()} (${leaf})`,
+      `sum_over_time(${range})`,
+      `last_over_time(${range})`,
+      `(${leaf}) ${this.#pick(['+', '-', '==', '!='])}${this.#matching()} (${leaf})`,
+      `(${leaf}) ${this.#pick(['and', 'or', 'unless'])} on (job) (${leaf})`,
+      `(${leaf}) ${this.#pick(['*', '/'])} (${this.#pick(['2', '0.5', '-4', '0'])})`,
+      `-(${leaf})`,
+    ];
+    const isRounded = most === 'rounded' && this.#chance(0.5);
+    const text = this.#pick(isRounded ? rounded : dyadic);
+    const quality = isRounded ? 'rounded' : 'dyadic';
+    if (this.#chance(0.4) || depth < 2) return { text, quality };
+    if (this.#chance(0.5)) {
+      return { text: `${this.#pick(['histogram_count', 'histogram_sum'])}(${text})`, quality };
+    }
+    const call = this.#pick([
+      `histogram_quantile(${this.#pick(['0.1', '0.37', '0.9', '1', '0'])}, ${text})`,
+      `histogram_fraction(${this.#pick(['-Inf', '0', '0.7'])}, ${this.#pick(['1', '+Inf', '2.2'])}, ${text})`,
+      `${this.#pick(['histogram_avg', 'histogram_stddev', 'histogram_stdvar'])}(${text})`,
+    ]);
+    return { text: call, quality: 'rounded' };
   }
 
   #share(): string {
@@ -443,6 +485,16 @@ export class ExpressionGenerator {
     if (this.#chance(0.05)) return this.#pick(['NaN', 'Inf', '-Inf', '1e20', '-0']);
     return this.#pick(NUMBERS);
   }
+}
+
+function isNative({ kind }: Metric): boolean {
+  return kind === 'native' || kind === 'native-gauge' || kind === 'custom';
+}
+
+/** What is computed of native histograms and is not a plain sum depends on bounds that may be off by a bit. */
+function settled(made: Generated | undefined): Generated | undefined {
+  if (made === undefined || made.quality !== 'exact' || !/\bn[hgc]\b/.test(made.text)) return made;
+  return { ...made, quality: 'rounded' };
 }
 
 function qualityOf(metric: Metric | undefined): Quality {

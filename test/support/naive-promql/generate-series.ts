@@ -5,10 +5,21 @@
 import { unreachable } from '../../../src/lib/assert.ts';
 import { Labels, compareLabels } from '../../../src/model/labels.ts';
 import type { Random } from '../../../src/lib/prng.ts';
-import type { NaiveSeries, Point } from './sample.ts';
+import { histogramValues } from './generate-histograms.ts';
+import { chance, pick } from './random-choice.ts';
+import type { NaiveSeries, Point, Value } from './sample.ts';
 
 /** What the series of a metric are like. */
-export type MetricKind = 'counter' | 'gauge' | 'small' | 'bucket' | 'info' | 'wild';
+export type MetricKind =
+  | 'counter'
+  | 'gauge'
+  | 'small'
+  | 'bucket'
+  | 'info'
+  | 'wild'
+  | 'native'
+  | 'native-gauge'
+  | 'custom';
 
 /** A metric of a data set. */
 export interface Metric {
@@ -38,25 +49,22 @@ const METRICS: readonly Metric[] = [
   { name: 'w', kind: 'wild', labels: ['job', 'inst'] },
 ];
 
+const NATIVE_METRICS: readonly Metric[] = [
+  { name: 'nh', kind: 'native', labels: ['job', 'inst'] },
+  { name: 'ng', kind: 'native-gauge', labels: ['job'] },
+  { name: 'nc', kind: 'custom', labels: ['job', 'inst'] },
+];
+
 const JOBS = ['api', 'db', 'é'];
 const INSTANCES = ['i1', 'i2', 'i10'];
 const BOUNDS = ['0.1', '0.5', '1', '2.5', '+Inf'];
 
-/** One of a list. */
-export function pick<T>(random: Random, items: readonly T[]): T {
-  return items[random.below(items.length)] as T;
-}
-
-/** Whether something of a probability happens. */
-export function chance(random: Random, probability: number): boolean {
-  return random.float() < probability;
-}
-
 /** Some series of most metrics, over ten to twenty minutes. */
-export function generateSeries(random: Random): DataSet {
+export function generateSeries(random: Random, natives: boolean): DataSet {
   const startMs = pick(random, [0, 600_000, 1_700_000_000_000]) + random.below(60) * 1000;
   const endMs = startMs + (10 + random.below(10)) * 60_000;
-  const metrics = METRICS.filter(() => chance(random, 0.85));
+  const all = natives ? [...METRICS, ...NATIVE_METRICS] : METRICS;
+  const metrics = all.filter(() => chance(random, 0.85));
   const series = metrics.flatMap((metric) => seriesOf(random, metric, startMs, endMs));
   series.sort((a, b) => compareLabels(a.labels, b.labels));
   return { metrics, series, startMs, endMs };
@@ -65,7 +73,7 @@ export function generateSeries(random: Random): DataSet {
 function seriesOf(random: Random, metric: Metric, startMs: number, endMs: number): NaiveSeries[] {
   const { name, kind } = metric;
   const out: NaiveSeries[] = [];
-  const add = (labels: Record<string, string>, values: () => number): void => {
+  const add = (labels: Record<string, string>, values: () => Value): void => {
     const times = sampleTimes(random, startMs, endMs);
     const points = times.map((t): Point => ({ t, value: values() }));
     const all = Labels.fromObject({ __name__: name, ...labels, ...extraLabels(random, kind) });
@@ -120,7 +128,7 @@ function withStaleMarkers(random: Random, points: Point[]): Point[] {
 function addBuckets(
   random: Random,
   job: string,
-  add: (labels: Record<string, string>, values: () => number) => void,
+  add: (labels: Record<string, string>, values: () => Value) => void,
 ): void {
   for (const [i, le] of BOUNDS.entries()) {
     // A bucket that is missing, one that falls, or a bound that is none.
@@ -130,7 +138,7 @@ function addBuckets(
   }
 }
 
-function valuesOf(random: Random, kind: MetricKind): () => number {
+function valuesOf(random: Random, kind: MetricKind): () => Value {
   switch (kind) {
     case 'counter':
       return growing(random, { least: 0, most: pick(random, [3, 100, 10_000]) });
@@ -143,6 +151,14 @@ function valuesOf(random: Random, kind: MetricKind): () => number {
     case 'bucket':
     case 'info':
       return () => 1;
+    case 'native':
+    case 'native-gauge':
+    case 'custom': {
+      const histograms = histogramValues(random, kind);
+      // Some series change between floats and histograms.
+      const floats = chance(random, 0.15) ? 0.3 : 0;
+      return () => (chance(random, floats) ? random.below(10) : histograms());
+    }
     default:
       return unreachable(kind);
   }

@@ -1,4 +1,5 @@
 /** Range functions of floats and native histograms: what they do when a window has either or both. */
+import { extendedHistogramDelta } from './extended-histograms.ts';
 import { anchoredPoints, extendedDelta } from './extended-range.ts';
 import { FLOAT_WINDOW_FUNCTIONS, type FloatPoint } from './float-windows.ts';
 import {
@@ -121,8 +122,9 @@ function difference(call: RangeCall, { isCounter, perSecond }: Difference): Valu
   const { window, extension } = call;
   const seconds = (window.end - window.start) / 1000;
   if (extension !== 'none') {
-    const delta = extendedDelta(window, { smoothed: extension === 'smoothed', isCounter });
-    return delta === undefined || !perSecond ? delta : delta / seconds;
+    const delta = extended(window, { smoothed: extension === 'smoothed', isCounter });
+    if (delta === undefined || !perSecond) return delta;
+    return typeof delta === 'number' ? delta / seconds : divide(delta, seconds);
   }
   const points = floatsOf(window.points);
   if (points.length === 0) return histogramDifference(window, isCounter, perSecond);
@@ -139,6 +141,16 @@ function difference(call: RangeCall, { isCounter, perSecond }: Difference): Valu
   const zero = isCounter && first.value >= 0 && delta > 0 ? first.value / delta : undefined;
   const factor = extrapolation(window, zero);
   return delta * (perSecond ? factor / seconds : factor);
+}
+
+/** Differences of anchored and smoothed ranges, of floats or of histograms. */
+function extended(
+  window: Window,
+  how: { smoothed: boolean; isCounter: boolean },
+): Value | undefined {
+  const floats = floatsOf(window.points).length;
+  if (floats === window.points.length) return extendedDelta(window, how);
+  return floats > 0 ? undefined : whenCompatible(() => extendedHistogramDelta(window, how));
 }
 
 function histogramDifference(

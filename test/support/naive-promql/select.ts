@@ -5,7 +5,11 @@ import type {
   TimeModifiers,
   VectorSelector,
 } from '../../../src/promql/parse/ast.ts';
+import { interpolateHistograms, type HistogramPoint } from './extended-histograms.ts';
 import { interpolateFloats } from './extended-range.ts';
+import { whenCompatible } from './histogram-arithmetic.ts';
+import { isCustom } from './histogram-buckets.ts';
+import type { NaiveHistogram } from './histogram.ts';
 import { timesOf, type Grid, type NaiveQuery } from './query.ts';
 import type { LivePoint, NaiveSeries, Point, Sample, Value, Vector } from './sample.ts';
 import type { RangeRow } from './window.ts';
@@ -65,18 +69,36 @@ export function selectVectors(query: NaiveQuery, expr: VectorSelector, grid: Gri
   );
 }
 
-/** The value at a time on the line between the samples around it; of floats only. */
+/** The value at a time on the line between the samples around it; of floats and histograms there is none. */
 function smoothedValue(
   { lookbackMs }: NaiveQuery,
   { points }: NaiveSeries,
   at: number,
 ): Value | undefined {
   const around = pointsBetween(points, at - lookbackMs, at + lookbackMs);
+  const histograms = around.filter((p): p is HistogramPoint => typeof p.value !== 'number');
+  if (histograms.length > 0) {
+    return histograms.length < around.length ? undefined : smoothedHistogram(histograms, at);
+  }
   const next = around.find(({ t }) => t >= at);
   if (next?.t === at) return next.value;
   const before = around.filter(({ t }) => t < at).at(-1);
   if (before === undefined || next === undefined) return before?.value;
   return interpolateFloats(before, next, at, false);
+}
+
+function smoothedHistogram(
+  around: readonly HistogramPoint[],
+  at: number,
+): NaiveHistogram | undefined {
+  const next = around.find(({ t }) => t >= at);
+  if (next?.t === at) return next.value;
+  const before = around.filter(({ t }) => t < at).at(-1);
+  if (before === undefined) return undefined;
+  if (next === undefined) return { ...before.value, hint: 'unknown' };
+  const isCounter = before.value.hint !== 'gauge' || next.value.hint !== 'gauge';
+  if (isCustom(before.value) !== isCustom(next.value)) return undefined;
+  return whenCompatible(() => interpolateHistograms(before, next, at, isCounter));
 }
 
 /** A range vector selector: a row for each series with its samples around the window of each step. */
