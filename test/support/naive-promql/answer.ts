@@ -1,6 +1,7 @@
 /** Answers of the naive evaluator to whole queries. */
 import { compareLabels, EMPTY_LABELS, type Labels } from '../../../src/model/labels.ts';
 import { unwrapParens, valueType, type Expr } from '../../../src/promql/parse/ast.ts';
+import { resolveDurations } from './durations.ts';
 import { newEvaluation } from './evaluate.ts';
 import { timesOf, type Evaluation, type Grid, type NaiveQuery } from './query.ts';
 import {
@@ -31,7 +32,8 @@ export type Answer =
   | { readonly type: 'matrix'; readonly series: readonly AnswerSeries[] };
 
 /** Evaluates a query. @throws NaiveError when Prometheus would, Unspecified when it may answer this or that. */
-export function answerNaively(query: NaiveQuery, expr: Expr): Answer {
+export function answerNaively(query: NaiveQuery, parsed: Expr): Answer {
+  const expr = resolveDurations(parsed, query.query);
   const evaluation = newEvaluation(query);
   const { startMs, endMs, stepMs } = query.query;
   return stepMs === 0

@@ -7,8 +7,8 @@ import {
   type BinaryExpr,
   type VectorMatching,
 } from '../../../src/promql/parse/ast.ts';
-import { quote } from '../../../src/promql/parse/quote.ts';
 import { compareUtf8 } from '../../../src/lib/utf8.ts';
+import { quoteLabels } from './label-text.ts';
 import { makesAnotherMetric, operate } from './operators.ts';
 import { everyStep, type Evaluation, type Grid } from './query.ts';
 import { dropMetadata, NaiveError, type Sample, type Value, type Vector } from './sample.ts';
@@ -164,22 +164,15 @@ function uniqueByKey(one: Vector, matching: VectorMatching): Map<string, Sample>
     const labels = matchLabels(sample.labels, matching);
     const other = found.get(labels.key);
     if (other !== undefined) {
-      const pair = [sample, other].map((s) => describe(s.labels)).sort(compareUtf8);
+      const pair = [sample, other].map((s) => quoteLabels(s.labels)).sort(compareUtf8);
       throw new NaiveError(
-        `found duplicate series for the match group ${describe(labels)} on the ${side} hand-side of the ` +
+        `found duplicate series for the match group ${quoteLabels(labels)} on the ${side} hand-side of the ` +
           `operation: [${pair.join(', ')}];many-to-many matching not allowed: matching labels must be unique on one side`,
       );
     }
     found.set(labels.key, sample);
   }
   return found;
-}
-
-function describe(labels: Labels): string {
-  const pairs = [...labels].map(([name, value]) => {
-    return `${/^[a-zA-Z_]\w*$/.test(name) ? name : quote(name)}=${quote(value)}`;
-  });
-  return `{${pairs.join(', ')}}`;
 }
 
 /** The result for one pair: `a` and `b` as they stand in the expression. */

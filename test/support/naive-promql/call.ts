@@ -17,6 +17,7 @@ import { FLOAT_FUNCTIONS } from './float-functions.ts';
 import { formatOpenMetrics } from './go-math.ts';
 import { histogramFraction, histogramQuantile, histogramVariance } from './histogram-functions.ts';
 import type { NaiveHistogram } from './histogram.ts';
+import { infoVectors } from './info.ts';
 import { labelJoin, labelReplace, sortByLabels, stringOf } from './label-functions.ts';
 import { everyStep, timesOf, type Evaluation, type Grid } from './query.ts';
 import { rangeCall } from './range-call.ts';
@@ -33,6 +34,8 @@ export function callVectors(evaluation: Evaluation, call: CallExpr, grid: Grid):
       return labelReplace(evaluation, call, grid);
     case 'label_join':
       return labelJoin(evaluation, call, grid);
+    case 'info':
+      return infoVectors(evaluation, call, grid);
     case 'vector': {
       const values = evaluation.scalars(first as Expr, grid);
       return everyStep(evaluation, grid, (i) => [unnamed(values[i] as number)]);

@@ -141,6 +141,9 @@ export class ExpressionGenerator {
   }
 
   #range(): string {
+    if (this.#chance(0.05)) {
+      return this.#pick(['[1m * 2]', '[max_of(step(), 1m)]', '[90s + 30s]', '[range() + 1m]']);
+    }
     return `[${this.#pick(RANGES)}]`;
   }
 
@@ -373,7 +376,17 @@ export class ExpressionGenerator {
   }
 
   #call(depth: number, most: Quality): Generated {
-    const roll = this.#random.below(24);
+    const roll = this.#random.below(26);
+    if (roll > 23) {
+      const { text, quality } = this.#vector(depth - 1, most);
+      const which = [
+        '',
+        ', {version=~".+"}',
+        ', {__name__="build_info"}',
+        ', {__name__=~".+_info"}',
+      ];
+      return { text: `info(${text}${this.#pick(which)})`, quality };
+    }
     if (roll < 6) {
       const { text } = this.#vector(depth - 1, 'exact');
       return { text: `${this.#pick(ELEMENTWISE)}(${text})`, quality: 'exact' };

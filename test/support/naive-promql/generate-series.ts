@@ -46,6 +46,7 @@ const METRICS: readonly Metric[] = [
   { name: 's', kind: 'small', labels: ['job', 'inst'] },
   { name: 'h_bucket', kind: 'bucket', labels: ['job', 'le'] },
   { name: 'build_info', kind: 'info', labels: ['job', 'version'] },
+  { name: 'target_info', kind: 'info', labels: ['job', 'version'] },
   { name: 'w', kind: 'wild', labels: ['job', 'inst'] },
 ];
 
