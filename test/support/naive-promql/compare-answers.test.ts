@@ -40,10 +40,28 @@ test('what differs is seen', () => {
   f({ type: 'scalar', value: 1 }, { type: 'scalar', value: 2 }, EXACT, /got 2, want 1/);
   f({ type: 'string', value: 'a' }, { type: 'string', value: 'b' }, EXACT, /another string/);
   f(matrix([[5, 1]]), matrix([[6, 1]]), EXACT, /is 1@6, want 1@5$/);
-  f(matrix([[5, 1]]), matrix([[5, 1], [6, 1]]), EXACT, /is 1@5 1@6, want 1@5$/); // prettier-ignore
+  f(
+    matrix([[5, 1]]),
+    matrix([
+      [5, 1],
+      [6, 1],
+    ]),
+    EXACT,
+    /is 1@5 1@6, want 1@5$/,
+  );
   f(matrix([[5, 1]]), matrix([[5, 1]], 'y'), EXACT, /y is not wanted/);
-  f(vector(parseHistogram('count:1 buckets:[1 0]')), vector(parseHistogram('count:1 buckets:[1]')), EXACT, undefined); // prettier-ignore
-  f(vector(parseHistogram('count:1 buckets:[1]')), vector(parseHistogram('count:1 buckets:[2]')), ROUNDED, /is \{/); // prettier-ignore
+  f(
+    vector(parseHistogram('count:1 buckets:[1 0]')),
+    vector(parseHistogram('count:1 buckets:[1]')),
+    EXACT,
+    undefined,
+  );
+  f(
+    vector(parseHistogram('count:1 buckets:[1]')),
+    vector(parseHistogram('count:1 buckets:[2]')),
+    ROUNDED,
+    /is \{/,
+  );
   f(vector(parseHistogram('')), vector(0), ROUNDED, /is 0, want \{/);
 });
 
@@ -52,7 +70,7 @@ test('order is looked at when asked for', () => {
     answer.type === 'vector' ? { ...answer, samples: answer.samples.toReversed() } : answer;
   const f = (answer: Answer, order: Tolerance['order'], same: boolean) => {
     const why = compareAnswers(answer, reversed(answer), { relative: 0, order });
-    assert.equal(why === undefined, same, why);
+    assert.equal(why === undefined, same, why ?? 'no difference');
   };
   f(vector(1, 2), 'none', true);
   f(vector(1, 2), 'values', false);
