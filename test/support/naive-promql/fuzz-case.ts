@@ -53,7 +53,7 @@ export function generateCase(seed: number, i: number, natives = false): FuzzCase
     text,
     quality,
     times,
-    lookbackMs: pick(random, [300_000, 300_000, 60_000]),
+    lookbackMs: pick(random, [300_000, 300_000, 60_000, 30_000]),
     delayedNames: chance(random, 0.3),
     series: data.series,
   };
