@@ -1,7 +1,7 @@
 /**
  * Random queries asked of the engine and of a naive evaluator: `npm run fuzz -- --cases 100000 [--seed N]`.
  *
- * `--from N` begins with another case, `--natives` has native histograms among the series.
+ * `--from N` begins with another case.
  *
  * Prints each difference with all that repeats it, shrunk, then what was left out, and last
  * `N cases, M non-empty, D differences`. Exits with 1 when there are any.
@@ -17,13 +17,11 @@ const { values } = parseArgs({
     cases: { type: 'string', default: '100000' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     from: { type: 'string', default: '0' },
-    natives: { type: 'boolean', default: false },
   },
 });
-const { natives } = values;
 const [cases, seed, from] = [Number(values.cases), Number(values.seed), Number(values.from)];
 if (![cases, seed, from].every(Number.isInteger) || cases < 1 || from < 0) {
-  console.error('usage: fuzz [--cases <number>] [--seed <number>] [--from <number>] [--natives]');
+  console.error('usage: fuzz [--cases <number>] [--seed <number>] [--from <number>]');
   process.exit(2);
 }
 
@@ -31,7 +29,7 @@ console.log(`seed ${seed}`);
 const sums = { nonEmpty: 0, failed: 0, unspecified: 0, differences: 0 };
 const leftOut = new Map<string, number>();
 for (let at = from; at < from + cases; at += BATCH) {
-  const report = await fuzz({ seed, from: at, to: Math.min(from + cases, at + BATCH), natives });
+  const report = await fuzz({ seed, from: at, to: Math.min(from + cases, at + BATCH) });
   for (const difference of report.differences) console.log(difference);
   sums.nonEmpty += report.nonEmpty;
   sums.failed += report.failed;

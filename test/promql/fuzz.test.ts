@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { askNaively, generateCase } from '../support/naive-promql/fuzz-case.ts';
 import { fuzz } from '../support/naive-promql/fuzz.ts';
 import { runNaiveScript } from '../support/naive-promql/run-script.ts';
-import { Unspecified } from '../support/naive-promql/sample.ts';
 
 const CASES = Number(process.env['PROMQL_FUZZ_CASES'] ?? 2000);
 const SEED = Number(process.env['PROMQL_FUZZ_SEED'] ?? 1);
@@ -23,24 +21,6 @@ test(`the engine answers ${CASES} random queries as a naive evaluator does, seed
   assert.ok(nonEmpty > CASES / 2, `${nonEmpty} of ${CASES} answers are not empty`);
   const others = [...leftOut.values()].reduce((a, b) => a + b, 0);
   assert.ok(others + unspecified < CASES / 10, `${others} left out, ${unspecified} left open`);
-});
-
-test('the naive evaluator answers random queries of native histograms', () => {
-  let histograms = 0;
-  const count = CASES / 4;
-  for (let i = 0; i < count; i++) {
-    const asked = generateCase(SEED, i, true);
-    try {
-      const outcome = askNaively(asked);
-      if (!('answer' in outcome)) continue;
-      const { answer } = outcome;
-      const points = answer.type === 'matrix' ? answer.series.flatMap((s) => s.points) : [];
-      if (points.some(({ value }) => typeof value === 'object')) histograms++;
-    } catch (thrown) {
-      assert.ok(thrown instanceof Unspecified, `${asked.text}: ${String(thrown)}`);
-    }
-  }
-  assert.ok(histograms > count / 20, `${histograms} of ${count} answers have histograms`);
 });
 
 test('the naive evaluator passes the scripts that the engine passes', () => {

@@ -34,7 +34,8 @@ function combine(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): Combined |
   const histogram = {
     ...left,
     ...totals,
-    zeroCount: left.zeroCount + sign * right.zeroCount,
+    // Custom buckets have no zero bucket: nothing is added, or -0 would become 0.
+    zeroCount: isCustom(a) ? a.zeroCount : left.zeroCount + sign * right.zeroCount,
     positive: merge(left.positive, right.positive, sign),
     negative: merge(left.negative, right.negative, sign),
   };

@@ -71,8 +71,14 @@ export interface BucketList {
   readonly inclusive: Inclusive[];
 }
 
-/** Lists the buckets; those that reach into the zero bucket end, or begin, where it does. */
-export function listBuckets(histogram: FloatHistogram): BucketList {
+/**
+ * Lists the buckets; those that reach into the zero bucket end, or begin, where it does. A zero bucket with less than nothing in it is
+ * left out unless it is asked for.
+ */
+export function listBuckets(
+  histogram: FloatHistogram,
+  { negativeZero = false }: { readonly negativeZero?: boolean } = {},
+): BucketList {
   const list: BucketList = { lower: [], upper: [], count: [], inclusive: [] };
   const { negative, positive, zeroThreshold, zeroCount } = histogram;
   const custom = isCustom(histogram);
@@ -88,7 +94,8 @@ export function listBuckets(histogram: FloatHistogram): BucketList {
     const nearest = upper > -zeroThreshold ? -zeroThreshold : upper;
     push(-upperBound(histogram, index), nearest, negative.count[i] as number, 'lower');
   }
-  if (zeroCount > 0) push(-zeroThreshold, zeroThreshold, zeroCount, 'both');
+  const showsZero = negativeZero ? zeroCount !== 0 : zeroCount > 0;
+  if (showsZero) push(-zeroThreshold, zeroThreshold, zeroCount, 'both');
   for (let i = 0; i < positive.index.length; i++) {
     const index = positive.index[i] as number;
     const lower = upperBound(histogram, index - 1);

@@ -30,7 +30,9 @@ export function addCompensated(sum: CompensatedSum, other: FloatHistogram): Addi
   const lost = followLayout(sum.lost ?? emptied(value), value, left);
   const count = new Lossy(value.count, lost.count).add(other.count);
   const total = new Lossy(value.sum, lost.sum).add(other.sum);
-  const zero = new Lossy(left.zeroCount, lost.zeroCount).add(right.zeroCount);
+  const zero = new Lossy(left.zeroCount, lost.zeroCount);
+  // Custom buckets have no zero bucket: nothing is added, or -0 would become 0.
+  if (!isCustom(value)) zero.add(right.zeroCount);
   const positive = addSides(left.positive, lost.positive, right.positive);
   const negative = addSides(left.negative, lost.negative, right.negative);
   const part = (name: 'value' | 'lost'): FloatHistogram => ({
@@ -56,7 +58,7 @@ export function finishSum({ value, lost }: CompensatedSum): FloatHistogram {
     ...value,
     count: value.count + lost.count,
     sum: value.sum + lost.sum,
-    zeroCount: value.zeroCount + lost.zeroCount,
+    zeroCount: isCustom(value) ? value.zeroCount : value.zeroCount + lost.zeroCount,
     positive: restored(value.positive, lost.positive),
     negative: restored(value.negative, lost.negative),
   };

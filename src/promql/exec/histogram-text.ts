@@ -5,7 +5,7 @@ import { printGeneral } from '../parse/go-float.ts';
 
 /** `{count:3, sum:5, [-1,1]:1, (1,2]:2}`; empty buckets are left out. */
 export function printHistogram(histogram: FloatHistogram): string {
-  const { lower, upper, count, inclusive } = listBuckets(histogram);
+  const { lower, upper, count, inclusive } = listBuckets(histogram, { negativeZero: true });
   const parts = [`count:${printGeneral(histogram.count)}`, `sum:${printGeneral(histogram.sum)}`];
   for (const [i, kind] of inclusive.entries()) {
     if (count[i] === 0) continue;

@@ -17,8 +17,9 @@ import {
 import type { GroupBy, ScanNode, SeriesFunction } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { scanSeries, type Fragment, type FragmentGroups, type FragmentResult } from './fragment.ts';
+import { printFloat } from '../parse/go-float.ts';
 import { Signatures, dropMetadata } from './metric-labels.ts';
-import { refuseSameLabels } from './same-labels.ts';
+import { mergeSameLabels, refuseSameLabels } from './same-labels.ts';
 import type { ScanSpec } from './scan-spec.ts';
 import { HistogramGroups } from './histogram-groups.ts';
 import { histogramSamples, newVectors, renumber, type StepVectors } from './step-vectors.ts';
@@ -248,7 +249,12 @@ function collectRows(
     if (offset > 0) renumber(vectors, row, offset);
   }
   if (ctx.options.delayedNames && !node.keepName) vectors.dropName.fill(1);
-  return vectors;
+  return isTimestamp(node) ? mergeSameLabels(vectors) : vectors;
+}
+
+/** Whether series of equal labels become one, which range functions refuse. */
+function isTimestamp({ func }: SeriesFunction): boolean {
+  return func === 'timestamp' || func === 'start_timestamp';
 }
 
 /** The labels of series that gave a number at any step: notes on names are about those only. */
@@ -383,7 +389,7 @@ function checkGrouped(
 export function resultLabels(ctx: ExecContext, node: SeriesFunction, labels: Labels[]): Labels[] {
   if (node.keepName || ctx.options.delayedNames) return labels;
   const dropped = labels.map(dropMetadata);
-  if (node.func !== 'timestamp') refuseSameLabels(dropped);
+  if (!isTimestamp(node)) refuseSameLabels(dropped);
   return dropped;
 }
 
@@ -432,8 +438,8 @@ export function checkParams(
   ] as const;
   for (const [i, [name, symbol]] of limits.entries()) {
     for (const factor of params[i] ?? []) {
-      if (factor > 0 && factor < 1) continue;
-      const got = factor.toFixed(6);
+      if (!(factor <= 0 || factor >= 1)) continue;
+      const got = Number.isFinite(factor) ? factor.toFixed(6) : printFloat(factor);
       const text = `invalid ${name} factor. Expected: 0 < ${symbol} < 1, got: ${got}`;
       throw new CodedError('execution', text);
     }

@@ -10,5 +10,7 @@ export function pushAggregates(node: PlanNode): PlanNode {
   if (node.kind !== 'aggregate' || !STATE_OPS.has(node.op)) return node;
   const { expr: scan, op, labels, without } = node;
   if (scan.kind !== 'scan' || scan.aggregate !== undefined) return node;
+  // Series that lose their names may become one, and the scan sees each alone.
+  if (scan.func === 'timestamp' || scan.func === 'start_timestamp') return node;
   return { ...scan, aggregate: { op, labels, without } };
 }

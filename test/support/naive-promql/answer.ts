@@ -1,6 +1,7 @@
 /** Answers of the naive evaluator to whole queries. */
 import { compareLabels, EMPTY_LABELS, type Labels } from '../../../src/model/labels.ts';
 import { unwrapParens, valueType, type Expr } from '../../../src/promql/parse/ast.ts';
+import { bareSelectors } from './bare-histograms.ts';
 import { resolveDurations } from './durations.ts';
 import { newEvaluation } from './evaluate.ts';
 import { timesOf, type Evaluation, type Grid, type NaiveQuery } from './query.ts';
@@ -34,7 +35,7 @@ export type Answer =
 /** Evaluates a query. @throws NaiveError when Prometheus would, Unspecified when it may answer this or that. */
 export function answerNaively(query: NaiveQuery, parsed: Expr): Answer {
   const expr = resolveDurations(parsed, query.query);
-  const evaluation = newEvaluation(query);
+  const evaluation = newEvaluation({ ...query, bare: new Set(bareSelectors(expr)) });
   const { startMs, endMs, stepMs } = query.query;
   return stepMs === 0
     ? instantAnswer(evaluation, expr, { startMs, endMs, stepMs: 1 })

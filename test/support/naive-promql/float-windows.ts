@@ -105,9 +105,13 @@ function checkFactor(factor: number, name: string, symbol: string): void {
   }
 }
 
-function smoothed(points: Points, sf: number, tf: number): number | undefined {
+/** @throws NaiveError when a factor of double_exponential_smoothing is out of its range. */
+export function checkFactors([sf = NaN, tf = NaN]: readonly number[]): void {
   checkFactor(sf, 'smoothing', 'sf');
   checkFactor(tf, 'trend', 'tf');
+}
+
+function smoothed(points: Points, sf: number, tf: number): number | undefined {
   const [first, second, ...rest] = points;
   if (second === undefined) return undefined;
   let trend = second.value - first.value;

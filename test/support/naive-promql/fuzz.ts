@@ -29,17 +29,15 @@ export interface FuzzRun {
   readonly from: number;
   /** Exclusive. */
   readonly to: number;
-  /** Whether there are native histograms among the series. */
-  readonly natives?: boolean;
 }
 
 /** Runs cases and asks the engine and the naive evaluator. */
-export async function fuzz({ seed, from, to, natives = false }: FuzzRun): Promise<FuzzReport> {
+export async function fuzz({ seed, from, to }: FuzzRun): Promise<FuzzReport> {
   const counts = { nonEmpty: 0, failed: 0, unspecified: 0 };
   const leftOut = new Map<string, number>();
   const differences: string[] = [];
   for (let i = from; i < to; i++) {
-    const asked = generateCase(seed, i, natives);
+    const asked = generateCase(seed, i);
     const verdict = await runCase(asked, i);
     switch (verdict.kind) {
       case 'same':

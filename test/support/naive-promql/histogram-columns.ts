@@ -16,6 +16,11 @@ const HINTS: readonly (readonly [Hint, number])[] = [
   ['gauge', RESET_HINT.gauge],
 ];
 
+/** A hint by its number. */
+export function hintOf(number: number): Hint {
+  return HINTS.find(([, hint]) => hint === number)?.[0] ?? 'unknown';
+}
+
 /** One span a bucket: touching spans are allowed, and nothing is easier. */
 function spansOf(buckets: Buckets): Int32Array {
   let next = 0;
@@ -94,7 +99,7 @@ export function histogramAt(columns: HistogramColumns, i: number): NaiveHistogra
     schema: layout.schema,
     zeroThreshold: layout.zeroThreshold,
     bounds: Array.from(layout.customValues),
-    hint: HINTS.find(([, hint]) => hint === columns.hint[i])?.[0] ?? 'unknown',
+    hint: hintOf(columns.hint[i] as number),
     count: columns.count[i] as number,
     sum: columns.sum[i] as number,
     zeroCount: columns.zeroCount[i] as number,

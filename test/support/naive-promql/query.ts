@@ -1,5 +1,5 @@
 /** What is asked of the naive evaluator, and the grids of steps that parts of a query are evaluated on. */
-import type { Expr } from '../../../src/promql/parse/ast.ts';
+import type { Expr, VectorSelector } from '../../../src/promql/parse/ast.ts';
 import { refuseSameLabels, type NaiveSeries, type Sample, type Vector } from './sample.ts';
 
 /** Evaluation times: start, start + step, … up to end; ms. */
@@ -17,6 +17,8 @@ export interface NaiveQuery {
   readonly subqueryStepMs: number;
   /** promql-delayed-name-removal. */
   readonly delayedNames: boolean;
+  /** Selectors whose native histograms are read without their buckets. */
+  readonly bare?: ReadonlySet<VectorSelector>;
   /** The times of the whole query; the step is 0 of an instant query. */
   readonly query: Grid;
 }

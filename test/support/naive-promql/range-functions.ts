@@ -1,7 +1,7 @@
 /** Range functions of floats and native histograms: what they do when a window has either or both. */
 import { extendedHistogramDelta } from './extended-histograms.ts';
 import { anchoredPoints, extendedDelta } from './extended-range.ts';
-import { FLOAT_WINDOW_FUNCTIONS, type FloatPoint } from './float-windows.ts';
+import { FLOAT_WINDOW_FUNCTIONS, checkFactors, type FloatPoint } from './float-windows.ts';
 import {
   add,
   asGauge,
@@ -65,6 +65,10 @@ export function applyRangeFunction(call: RangeCall): Value | undefined {
     case 'sum_over_time':
     case 'avg_over_time':
       return total(call);
+    case 'double_exponential_smoothing':
+      // Looked at even when all samples are histograms.
+      checkFactors(call.params);
+      return floatFunction(call);
     default:
       return floatFunction(call);
   }

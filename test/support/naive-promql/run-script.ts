@@ -1,4 +1,5 @@
 /** Runs scripts of Prometheus' test language against the naive evaluator: who judges is judged, too. */
+import { NO_HISTOGRAMS } from '../../../src/model/float-histogram/matrix-histograms.ts';
 import { errorText } from '../../../src/lib/errors.ts';
 import { compareLabels } from '../../../src/model/labels.ts';
 import { ALL_FEATURES } from '../../../src/promql/parse/options.ts';
@@ -71,7 +72,14 @@ function toResult(answer: Answer): QueryResult {
       return { ...rest, type: answer.type, t: 0, v: answer.value } as QueryResult;
     case 'vector': {
       const v = Float64Array.from(answer.samples, ({ value }) => Number(value));
-      return { ...rest, type: 'vector', t: 0, labels: answer.samples.map((s) => s.labels), v };
+      return {
+        ...rest,
+        type: 'vector',
+        t: 0,
+        labels: answer.samples.map((s) => s.labels),
+        v,
+        histograms: undefined,
+      };
     }
     case 'matrix': {
       const points = answer.series.flatMap((series) => series.points);
@@ -84,6 +92,7 @@ function toResult(answer: Answer): QueryResult {
         offsets: Uint32Array.of(0, ...ends),
         t: Float64Array.from(points, ({ t }) => t),
         v: Float64Array.from(points, ({ value }) => Number(value)),
+        histograms: NO_HISTOGRAMS,
       };
     }
   }

@@ -5,6 +5,7 @@ import type {
   TimeModifiers,
   VectorSelector,
 } from '../../../src/promql/parse/ast.ts';
+import { bareSeries } from './bare-histograms.ts';
 import { interpolateHistograms, type HistogramPoint } from './extended-histograms.ts';
 import { interpolateFloats } from './extended-range.ts';
 import { whenCompatible } from './histogram-arithmetic.ts';
@@ -55,9 +56,15 @@ export function pointsBetween(
   );
 }
 
+/** The series of a selector, as it reads them. */
+function seriesOf(query: NaiveQuery, selector: VectorSelector): readonly NaiveSeries[] {
+  const matching = matchingSeries(query, selector.matchers);
+  return query.bare?.has(selector) === true ? matching.map(bareSeries) : matching;
+}
+
 /** An instant vector selector at each step. */
 export function selectVectors(query: NaiveQuery, expr: VectorSelector, grid: Grid): Vector[] {
-  const matching = matchingSeries(query, expr.matchers);
+  const matching = seriesOf(query, expr);
   return timesOf(grid).map((t) =>
     matching.flatMap((series): Sample[] => {
       const at = lookedAt(query, expr, t);
@@ -111,7 +118,7 @@ export function selectWindows(query: NaiveQuery, expr: MatrixSelector, grid: Gri
     const start = end - rangeMs;
     return { t, start, end, points: pointsBetween(points, start - before, end + after) };
   };
-  return matchingSeries(query, selector.matchers).map((series) => ({
+  return seriesOf(query, selector).map((series) => ({
     labels: series.labels,
     dropName: false,
     windows: timesOf(grid).map((t) => windowOf(series, t)),
