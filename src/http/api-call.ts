@@ -2,9 +2,10 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
 import type { StatusSource } from './api-status.ts';
+import type { ParseOptions } from '../promql/parse/options.ts';
 import type { Dialect } from './dialect.ts';
 import type { Form } from './form.ts';
-import type { QueryService } from './query-service.ts';
+import type { QueryOrigin, QueryService } from './query-service.ts';
 import type { RemoteReadOptions } from './remote-read-handler.ts';
 import type { TsdbService } from './tsdb-service.ts';
 
@@ -18,6 +19,8 @@ export interface ApiOptions {
   /** The longest that a query may take, in ms; requests may ask for less. */
   readonly queryTimeoutMs: number;
   readonly disableCors: boolean;
+  /** What of the language is switched on beside its defaults; the service has its own. */
+  readonly features?: Partial<ParseOptions>;
   /** What the endpoints about the TSDB ask; without it they are not implemented. */
   readonly tsdb?: TsdbService;
   /** What answers remote read; without it, it is not implemented. */
@@ -32,6 +35,8 @@ export interface ApiCall {
   readonly form: Form;
   /** The `:name` of the path, as it was sent but for percent escapes. */
   readonly name: string;
+  /** Who asks. */
+  readonly origin?: QueryOrigin;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }

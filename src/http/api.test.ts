@@ -29,6 +29,8 @@ const EMPTY: MatrixResult = {
 /** A service over no data: parses queries with the real parser and remembers what it was asked. */
 class EmptyService implements QueryService {
   asked: unknown;
+  /** Who asked it. */
+  origin: unknown;
   /** What the next answer carries beside its data, or the error that it is. */
   warnings: string[] = [];
   infos: string[] = [];
@@ -58,7 +60,9 @@ class EmptyService implements QueryService {
 
   #answer(asked: unknown, data: Uint8Array[]): QueryAnswer {
     if (this.error !== undefined) throw this.error;
-    this.asked = asked;
+    const { origin, ...rest } = asked as { origin?: unknown };
+    this.asked = rest;
+    this.origin = origin;
     return { data, warnings: this.warnings, infos: this.infos };
   }
 }
@@ -186,7 +190,14 @@ test('what the service is asked', async (t) => {
   });
   const thanos =
     'dedup=false&partial_response=1&max_source_resolution=5m&replicaLabels[]=r&engine=thanos&storeMatch[]={__address__="a:1"}&shard_info={}&analyze=true&stats=all';
-  await f(`/api/v1/query?query=up&${thanos}`, { ...q, timeMs: NOW });
+  await f(`/api/v1/query?query=up&${thanos}`, { ...q, timeMs: NOW, stats: 'all' });
+  assert.deepEqual(service.origin, {
+    clientIP: '127.0.0.1',
+    method: 'GET',
+    path: '/api/v1/query',
+  });
+  await f('/api/v1/query?query=up&stats=true', { ...q, timeMs: NOW, stats: 'true' });
+  await f('/api/v1/query?query=up&stats=odd', { ...q, timeMs: NOW, stats: 'true' });
   const all = { mint: MIN_TIME, maxt: MAX_TIME, limit: 0, matcherSets: [] };
   await f('/api/v1/labels', all);
   await f('/api/v1/labels?match[]=up&match[]={a="b"}&start=1&end=2&limit=3', {
@@ -343,6 +354,9 @@ test('warnings and infos', async (t) => {
     const odd =
       'value "odd" for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"';
     await f([], [], 'odd', own ? { warnings: [odd] } : {});
+    const analyze = "Query not analyzable; change engine to 'thanos'.";
+    await f([], [], 'all&analyze=1', own ? { warnings: [analyze] } : {});
+    await f([], [], 'all&analyze=T', {});
   }
 });
 

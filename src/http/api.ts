@@ -14,7 +14,7 @@ import { exemplars, metadata, tsdbBlocks, tsdbStatus, walReplay } from './api-ts
 import type { TsdbEndpoint } from './api-tsdb.ts';
 import { sendAnswer, sendData, sendError, sendNotImplemented } from './envelope.ts';
 import { acceptForms, Form } from './form.ts';
-import type { QueryAnswer } from './query-service.ts';
+import type { QueryAnswer, QueryOrigin } from './query-service.ts';
 import { registerRemoteRead } from './remote-read-handler.ts';
 
 type Endpoint = (call: ApiCall) => Promise<QueryAnswer>;
@@ -189,7 +189,8 @@ async function answer(
   const { name = '' } = request.params as { name?: string };
   let result: QueryAnswer;
   try {
-    result = await endpoint({ options, form: Form.of(request), name, signal });
+    const call = { options, form: Form.of(request), name, origin: originOf(request), signal };
+    result = await endpoint(call);
   } catch (thrown) {
     // Whoever went away reads no answer, and what his going broke is no failure.
     const gone = signal.aborted && !(thrown instanceof CodedError);
@@ -200,4 +201,10 @@ async function answer(
     return;
   }
   await sendAnswer(request, reply, options.dialect, result);
+}
+
+/** As Go shows it: an IPv4 address without the prefix that it has on a socket for both versions. */
+function originOf(request: FastifyRequest): QueryOrigin {
+  const clientIP = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  return { clientIP, method: request.method, path: request.url.split('?', 1)[0] ?? '' };
 }

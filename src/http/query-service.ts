@@ -13,6 +13,13 @@ export interface QueryAnswer {
 /** The warning of an answer that was cut to the limit that the request asked for. */
 export const TRUNCATED_WARNING = 'results truncated due to limit';
 
+/** Who asked a query over HTTP, for the query log. */
+export interface QueryOrigin {
+  readonly clientIP: string;
+  readonly method: string;
+  readonly path: string;
+}
+
 /** What both kinds of query have. */
 export interface QueryParams {
   readonly query: string;
@@ -22,6 +29,9 @@ export interface QueryParams {
   readonly lookbackMs?: number;
   /** At most so many series, with {@link TRUNCATED_WARNING} when there are more; above 0. */
   readonly limit?: number;
+  /** Which figures about itself the answer is to hold, as its member `stats`; none when absent. */
+  readonly stats?: 'true' | 'all';
+  readonly origin?: QueryOrigin;
 }
 
 /** A query at one time. */

@@ -20,6 +20,11 @@ export function checkThanosParams(form: Form): void {
   }
 }
 
+/** Whether a query is to be analyzed. As in Thanos, anything but these two values says no. */
+export function isAnalyzeAsked(form: Form): boolean {
+  return ['true', '1'].includes(form.get('analyze'));
+}
+
 function checkBool(form: Form, name: string): void {
   const text = form.get(name);
   if (text !== '') about(name, () => parseBool(text));

@@ -11,7 +11,7 @@ import { vectorsToRaw } from './exec/raw-series.ts';
 import { removeDelayedNames } from './exec/same-labels.ts';
 import type { RawSeries, StepScalars, StepVectors, Value } from './exec/step-vectors.ts';
 import { valueType, type Expr } from './parse/ast.ts';
-import { NO_FEATURES, type ParseOptions } from './parse/options.ts';
+import { DEFAULT_FEATURES, type ParseOptions } from './parse/options.ts';
 import { parseExpr } from './parse/parse.ts';
 import { documentedType } from './parse/value-type.ts';
 import { buildPlan } from './plan/build.ts';
@@ -69,7 +69,7 @@ export class Engine {
 
   constructor(options: EngineOptions = {}) {
     this.#options = options;
-    this.#features = { ...NO_FEATURES, ...options.features };
+    this.#features = { ...DEFAULT_FEATURES, ...options.features };
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -139,13 +139,17 @@ export class Engine {
     });
     try {
       await ctx.open(plan.selects);
+      const opened = this.#clock.monotonic();
       const value = await evaluate(ctx, plan.root);
+      const evaluated = this.#clock.monotonic();
       const answer = toAnswer(ctx, value, times);
       const { warnings, infos } = ctx.annotations.texts(text);
       const { samplesTotal, samplesPeak } = ctx;
-      const elapsedMs = this.#clock.monotonic() - began;
+      const ended = this.#clock.monotonic();
+      const timings = { prepareMs: opened - began, evalMs: evaluated - opened };
+      const stats = { samplesTotal, samplesPeak, elapsedMs: ended - began, ...timings };
       warnings.unshift(...ctx.storageWarnings);
-      return { ...answer, warnings, infos, stats: { samplesTotal, samplesPeak, elapsedMs } };
+      return { ...answer, warnings, infos, stats };
     } finally {
       ctx.close();
     }
