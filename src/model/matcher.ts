@@ -76,15 +76,10 @@ export class Matcher {
 const META = /[\\.+*?()|[\]{}^$]/;
 
 function compileRegexp(pattern: string): FastRegexp {
-  const regexp = compileRe2(pattern);
-  const set = literalSet(pattern);
-  if (set !== undefined) {
-    if (set.length === 1) return { set, test: (v) => v === set[0] };
-    const members = new Set(set);
-    return { set, test: (v) => members.has(v) };
-  }
-  const fast = affixForm(pattern);
+  // perf: what needs no engine is not compiled either, which takes 5 µs a character.
+  const fast = literalForm(pattern) ?? affixForm(pattern);
   if (fast !== undefined) return fast;
+  const regexp = compileRe2(pattern);
   const prefix = literalPrefix(pattern);
   const verdicts = new Map<string, boolean>();
   return {
@@ -113,13 +108,16 @@ function compileRe2(pattern: string): RE2JS {
   }
 }
 
+/** limit: literals that are looked up one by one; more of them are only compared with. */
+const SET_MAX = 512;
+
 /** `a|b|c`, `a`, `(a|b)` without any other syntax. */
-function literalSet(pattern: string): readonly string[] | undefined {
+function literalForm(pattern: string): FastRegexp | undefined {
   const inner = /^\((?:\?:)?([^()]*)\)$/.exec(pattern)?.[1] ?? pattern;
-  const parts = inner.split('|');
-  // limit: 512 literals; above that the set is left to the engine.
-  if (parts.length > 512 || parts.some((part) => META.test(part))) return undefined;
-  return [...new Set(parts)];
+  if (META.test(inner.replaceAll('|', ''))) return undefined;
+  const members = new Set(inner.split('|'));
+  const test = (v: string): boolean => members.has(v);
+  return members.size <= SET_MAX ? { set: [...members], test } : { test };
 }
 
 /** `.*`, `.+`, `lit.*`, `.*lit`, `.*lit.*` and the same with `+`. */
