@@ -332,6 +332,19 @@ test('errors of the service', async (t) => {
   );
 });
 
+test('a body that is too large has an answer, and the connection another one', async (t) => {
+  const { base } = await start(t);
+  const body = new URLSearchParams({ query: 'x'.repeat(11 * 1024 * 1024) });
+  const got = await fetch(`${base}/api/v1/query`, { method: 'POST', body });
+  assert.equal(got.status, 413);
+  assert.deepEqual(await got.json(), {
+    status: 'error',
+    errorType: 'bad_data',
+    error: 'http: POST too large',
+  });
+  assert.equal((await fetch(`${base}/api/v1/query?query=1`)).status, 200);
+});
+
 test('warnings and infos', async (t) => {
   for (const dialect of [prometheusDialect, thanosDialect]) {
     const { base, service } = await start(t, dialect);

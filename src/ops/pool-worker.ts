@@ -22,6 +22,14 @@ export class BystanderError extends CodedError {
   }
 }
 
+/** How a task fails that needed more memory than its thread may have. */
+export class WorkerMemoryError extends CodedError {
+  constructor(reason: string) {
+    super('too_large', reason);
+    this.name = 'WorkerMemoryError';
+  }
+}
+
 interface Pending {
   readonly slot: number;
   resolve(value: unknown): void;
@@ -36,6 +44,7 @@ export class PoolWorker {
   readonly #callbacks: PoolCallbacks;
   readonly #pending = new Map<number, Pending>();
   #problem = '';
+  #outOfMemory = false;
   /** The slot of the task that the thread is ended for. */
   #endedFor = 0;
 
@@ -47,6 +56,7 @@ export class PoolWorker {
     this.#worker.on('message', (message: WorkerMessage) => this.#onMessage(message));
     this.#worker.on('error', (error) => {
       this.#problem = errorText(error);
+      this.#outOfMemory = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
     });
     this.#worker.on('exit', (code) => this.#onExit(code));
   }
@@ -124,15 +134,21 @@ export class PoolWorker {
     const ended = this.#endedFor !== 0;
     const guilty = ended ? this.#endedFor : Atomics.load(this.#control, CONTROL.atWork);
     for (const task of this.#pending.values()) {
-      const { slot } = task;
       // Where nobody knows whose fault it is, it may be anybody's.
-      if (guilty !== 0 && slot !== guilty)
-        task.reject(new BystanderError(`worker ${name} died: ${reason}`));
-      else if (ended) task.reject(new CodedError('canceled', 'context canceled'));
-      else task.reject(new CodedError('internal', `worker ${name} died: ${reason}`));
+      const bystander = guilty !== 0 && task.slot !== guilty;
+      task.reject(
+        bystander ? new BystanderError(`worker ${name} died: ${reason}`) : this.#fault(reason),
+      );
     }
     this.#pending.clear();
     if (!ended) this.#callbacks.died(reason);
+  }
+
+  /** How the task fails that the thread ended for. */
+  #fault(reason: string): CodedError {
+    if (this.#endedFor !== 0) return new CodedError('canceled', 'context canceled');
+    const text = `worker ${this.#name} died: ${reason}`;
+    return this.#outOfMemory ? new WorkerMemoryError(text) : new CodedError('internal', text);
   }
 }
 

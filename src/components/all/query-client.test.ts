@@ -9,6 +9,7 @@ import { CodedError } from '../../lib/errors.ts';
 import { nopLogger } from '../../lib/log.ts';
 import type { RunOptions } from '../../ops/compute-pool.ts';
 import { ProcessMetrics } from '../../ops/metrics.ts';
+import { WorkerMemoryError } from '../../ops/pool-worker.ts';
 import { QueryClient } from './query-client.ts';
 import { QueryRecords } from './query-records.ts';
 import type { EvaluatedQuery } from './query-tasks.ts';
@@ -128,6 +129,17 @@ test('query client: a query that ends early frees its place before the worker ha
   equal(drained, false);
   pool.tasks[1]?.resolve(ANSWER);
   await draining;
+});
+
+test('query client: a worker that ran out of memory is told as what it came from', async () => {
+  const { pool, client } = setUp();
+  client.open();
+  const running = client.instant(query('large'), NEVER);
+  pool.tasks[0]?.reject(new WorkerMemoryError('worker compute-0 died'));
+  await rejects(running, {
+    code: 'execution',
+    message: 'query processing would load too many samples into memory in query execution',
+  });
 });
 
 async function recorded(t: TestContext, metrics: QueryClient['engineMetrics']) {

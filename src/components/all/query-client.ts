@@ -17,7 +17,8 @@ import { Gate } from '../../lib/gate.ts';
 import type { MetricsRegistry } from '../../lib/metrics.ts';
 import type { ComputePool } from '../../ops/compute-pool.ts';
 import { Deadline } from '../../ops/deadline.ts';
-import { failedStatistics } from './query-figures.ts';
+import { WorkerMemoryError } from '../../ops/pool-worker.ts';
+import { failedStatistics, tooManySamples } from './query-figures.ts';
 import { EngineMetrics, registerGate } from './query-metrics.ts';
 import type { GateMetrics } from './query-metrics.ts';
 import type { QueryRecords } from './query-records.ts';
@@ -226,7 +227,9 @@ class Wait implements Disposable {
 
   /** The error that it ended with: the worker and the gate see one signal for both reasons to stop. */
   ending(thrown: unknown): unknown {
-    if (!this.signal.aborted) return thrown;
+    if (!this.signal.aborted) {
+      return thrown instanceof WorkerMemoryError ? tooManySamples(thrown) : thrown;
+    }
     const where = this.#entered === undefined ? 'query queue' : 'expression evaluation';
     // Whoever went away first is the reason.
     if (this.#client.aborted) {

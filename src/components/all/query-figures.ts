@@ -63,14 +63,17 @@ const TOO_MANY: readonly string[] = [
   'Set maximum size exceeded',
 ];
 
+/** The error of a query that does not fit into memory. */
+export function tooManySamples(cause: unknown): CodedError {
+  const text = 'query processing would load too many samples into memory in query execution';
+  return new CodedError('execution', text, { cause });
+}
+
 /** Failures of the evaluation: what is too large is the query's fault, whoever notices it. */
 export function evaluationError(thrown: unknown): unknown {
   if (!(thrown instanceof RangeError)) return thrown;
   const { message } = thrown;
-  if (TOO_MANY.some((text) => message.startsWith(text))) {
-    const text = 'query processing would load too many samples into memory in query execution';
-    return new CodedError('execution', text, { cause: thrown });
-  }
+  if (TOO_MANY.some((text) => message.startsWith(text))) return tooManySamples(thrown);
   if (message.startsWith('Invalid string length')) {
     const text = 'query processing would make a label value longer than 512 MiB';
     return new CodedError('too_large', text, { cause: thrown });
