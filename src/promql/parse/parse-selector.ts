@@ -1,5 +1,4 @@
 /** Vector selectors and their label matchers: `name{label="value"}`, `{"utf8 name", "label"=~"…"}`. */
-import { RE2JS } from 're2js';
 import { errorText } from '../../lib/errors.ts';
 import { METRIC_NAME } from '../../model/labels.ts';
 import { Matcher, type MatchType } from '../../model/matcher.ts';
@@ -76,8 +75,6 @@ interface MatcherParts {
 
 function newMatcher(tokens: TokenStream, op: MatchType, parts: MatcherParts): Matcher {
   try {
-    // Compiled by itself first: the error must show the text of the query, not the anchored form.
-    if (op === '=~' || op === '!~') RE2JS.compile(parts.value);
     return new Matcher(op, parts.name, parts.value);
   } catch (thrown) {
     const span = { start: parts.label.start, end: parts.valueToken.end };
