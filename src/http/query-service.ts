@@ -49,7 +49,10 @@ export interface RangeParams extends QueryParams {
 
 /** What the metadata endpoints have. Both ends of the range are inclusive. */
 export interface MetadataParams {
-  /** Selectors that parse, each with a matcher that does not match the empty text; series match any of them. */
+  /**
+   * Selectors, each with a matcher that does not match the empty text; series match any of them. Long ones are not checked
+   * yet: what is wrong with them is `bad_data`.
+   */
   readonly matcherSets: readonly string[];
   readonly mint: number;
   readonly maxt: number;

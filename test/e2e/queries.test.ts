@@ -184,6 +184,18 @@ test('hard inputs: a clear error each, and others are answered meanwhile and aft
   const empty = '1:1: parse error: vector selector must contain at least one non-empty matcher';
   await f('query', instant('{}'), bad(empty));
 
+  // The same at the endpoints that take selectors, which the main thread reads.
+  const long = `{i=~"${'(x|y)'.repeat(20_000)}`;
+  const listed = await fetch(`${all.api}/api/v1/series`, {
+    method: 'POST',
+    body: new URLSearchParams({ 'match[]': `${long}("}` }),
+  });
+  assert.equal(listed.status, 400);
+  assert.match(
+    ((await listed.json()) as { error: string }).error,
+    /^invalid parameter "match\[\]": 1:2: parse error: error parsing regexp: missing closing \)/,
+  );
+
   await f('query_range', { ...RANGE, query: 'heavy' }, tooMany);
   await f('query_range', { ...RANGE, query: 'count_values("v", heavy)' }, tooMany);
   await f('query', instant('count_over_time(heavy[1h:1s])'), [200, undefined]);

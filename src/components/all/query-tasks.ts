@@ -6,6 +6,7 @@ import { federate } from '../../http/federate.ts';
 import type { FederateRequest } from '../../http/federate-handler.ts';
 import { encodeLabelSets, encodeResult, encodeStrings } from '../../http/json-result.ts';
 import { fromSpecs } from '../../http/matcher-specs.ts';
+import { parseMatcherSet } from '../../http/params.ts';
 import { readPage } from '../../http/remote-read.ts';
 import type { ReadCursor } from '../../http/remote-read-select.ts';
 import { TRUNCATED_WARNING } from '../../http/query-service.ts';
@@ -17,7 +18,6 @@ import type {
   RangeParams,
 } from '../../http/query-service.ts';
 import type { QueryStatistics } from '../../http/query-stats.ts';
-import { CodedError } from '../../lib/errors.ts';
 import { EMPTY_LABELS, Labels, compareLabels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
@@ -26,7 +26,6 @@ import { Engine } from '../../promql/engine.ts';
 import { runFragment } from '../../promql/exec/fragment.ts';
 import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
 import type { ParseOptions } from '../../promql/parse/options.ts';
-import { parseMetricSelector } from '../../promql/parse/parse.ts';
 import type { QueryResult } from '../../promql/result.ts';
 import { MergedQueryable } from '../../storage/merged.ts';
 import type { Queryable, Texts } from '../../storage/storage.ts';
@@ -264,15 +263,9 @@ function truncated(all: readonly unknown[], limit: number): string[] {
   return limit > 0 && all.length > limit ? [TRUNCATED_WARNING] : [];
 }
 
-/** The handler has checked that they parse, so what fails here is a selector of another kind. */
+/** The handler has not looked at long ones. */
 function parseMatcherSets({ matcherSets }: MetadataParams): (readonly Matcher[])[] {
-  return matcherSets.map((text) => {
-    try {
-      return parseMetricSelector(text);
-    } catch (thrown) {
-      throw new CodedError('bad_data', String(thrown), { cause: thrown });
-    }
-  });
+  return matcherSets.map(parseMatcherSet);
 }
 
 function transferAnswer(answer: QueryAnswer): Transfer {
