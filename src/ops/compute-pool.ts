@@ -145,6 +145,8 @@ export class ComputePool {
       if (!worker.endIfStuck(slot)) continue;
       this.#ended++;
       this.#shared.splice(this.#shared.indexOf(worker), 1);
+      // Whoever comes next need not wait for it to start.
+      this.#startShared();
       this.#options.log.debug('a cancelled task did not stop, its worker was ended', {
         worker: worker.name,
       });
@@ -215,6 +217,10 @@ export class ComputePool {
     }
     if (best !== undefined && (best.running === 0 || this.#shared.length >= this.#size))
       return best;
+    return this.#startShared();
+  }
+
+  #startShared(): PoolWorker {
     const fresh = this.#start(`compute-${this.#nextName++}`, (reason) => {
       this.#options.log.error('compute worker died, its query failed', { reason });
       const at = this.#shared.indexOf(fresh);
