@@ -5,6 +5,7 @@ import { readBucketConfig } from '../objstore/config.ts';
 import type { BucketConfig } from '../objstore/config.ts';
 import { parseLabels } from '../ops/flag-labels.ts';
 import type { FlagValues } from '../ops/flag-spec.ts';
+import { CodedError } from '../lib/errors.ts';
 import { createLogger } from '../ops/log.ts';
 import type { LogFormat } from '../ops/log.ts';
 import type { LogLevel } from '../lib/log.ts';
@@ -24,6 +25,9 @@ export async function runAllCommand(
   workerUrl: URL,
 ): Promise<RunOutcome> {
   const externalLabels = parseLabels(values.strings('label'));
+  if (values.number('query.max-concurrent') < 1) {
+    throw new CodedError('bad_data', "flag '--query.max-concurrent': must be at least 1");
+  }
   const log = createLogger({
     level: values.string('log.level') as LogLevel,
     format: values.string('log.format') as LogFormat,

@@ -1,12 +1,13 @@
 /** What surrounds queries in a real process: limits, cancellation, hard inputs, the log and the list of active queries. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RemoteWriteSender } from '../support/remote-write-sender.ts';
+import { runThanos } from '../support/run-command.ts';
 import { startAll } from '../support/server-process.ts';
 import type { ThanosAll } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -256,6 +257,25 @@ test('the query log, and what a killed process was at', async (t) => {
     readFileSync(active).findIndex((byte, i) => byte !== 0 && i > 0),
     -1,
   );
+});
+
+test('a query log that cannot be opened: exit 1, one line, and the directory is given free', async () => {
+  using directory = temporaryDirectory();
+  const { code, stderr } = await runThanos(
+    'all',
+    `--data-dir=${directory.path}`,
+    '--http-address=127.0.0.1:0',
+    '--remote-write.address=127.0.0.1:0',
+    `--query.log-file=${directory.path}/none/query.log`,
+  );
+  assert.equal(code, 1);
+  const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('ts='));
+  assert.equal(lines.length, 1, stderr);
+  assert.match(
+    lines[0] ?? '',
+    /^thanos: error: can't create json log file: open .*none\/query.log/,
+  );
+  assert.ok(!existsSync(join(directory.path, 'tsdb/default-tenant/lock')));
 });
 
 function parseLine(text: string): Record<string, unknown> {
