@@ -11,6 +11,7 @@ test('defaults of thanos all', () => {
   const { values } = result;
   assert.deepEqual(values.show(), {
     'data-dir': './data',
+    'enable-feature': '',
     'hash-func': '',
     'http-address': '127.0.0.1:10902',
     'http-grace-period': '2m',
@@ -19,9 +20,15 @@ test('defaults of thanos all', () => {
     'log.level': 'info',
     'objstore.config': '',
     'objstore.config-file': '',
+    'query.active-query-path': '',
+    'query.default-evaluation-interval': '1m',
+    'query.log-file': '',
     'query.lookback-delta': '5m',
     'query.max-concurrent': '20',
+    'query.max-concurrent-select': '4',
     'query.max-samples': '50000000',
+    'query.mode': 'local',
+    'query.promql-engine': 'prometheus',
     'query.replica-label': 'replica',
     'query.timeout': '2m',
     'remote-write.address': '127.0.0.1:19291',

@@ -5,6 +5,7 @@ import { readBucketConfig } from '../objstore/config.ts';
 import type { BucketConfig } from '../objstore/config.ts';
 import { parseLabels } from '../ops/flag-labels.ts';
 import type { FlagValues } from '../ops/flag-spec.ts';
+import { CodedError } from '../lib/errors.ts';
 import { createLogger } from '../ops/log.ts';
 import type { LogFormat } from '../ops/log.ts';
 import type { LogLevel } from '../lib/log.ts';
@@ -13,7 +14,9 @@ import { runAll } from '../components/all/all.ts';
 import type { RunOutcome } from '../ops/run-group.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { BuildInfoData } from '../http/api-status.ts';
+import { allCommand } from './all-flags.ts';
 import { configOf } from './config-flags.ts';
+import { promqlSettings } from './features.ts';
 
 /** Runs the command until it ends. @throws CodedError bad_data for values that the grammar cannot check. */
 export async function runAllCommand(
@@ -22,10 +25,16 @@ export async function runAllCommand(
   workerUrl: URL,
 ): Promise<RunOutcome> {
   const externalLabels = parseLabels(values.strings('label'));
+  if (values.number('query.max-concurrent') < 1) {
+    throw new CodedError('bad_data', "flag '--query.max-concurrent': must be at least 1");
+  }
   const log = createLogger({
     level: values.string('log.level') as LogLevel,
     format: values.string('log.format') as LogFormat,
   });
+  for (const { name } of allCommand.flags.filter(({ idle }) => idle === true)) {
+    if (values.isSet(name)) log.warn('flag has no effect', { flag: `--${name}` });
+  }
   const dataDir = values.string('data-dir');
   // A process that needs no bucket elsewhere keeps one beside its data.
   let bucket: BucketConfig;
@@ -68,6 +77,10 @@ export async function runAllCommand(
     queryMaxConcurrent: values.number('query.max-concurrent'),
     lookbackDeltaMs: values.number('query.lookback-delta'),
     maxSamples: values.number('query.max-samples'),
+    defaultStepMs: values.number('query.default-evaluation-interval'),
+    activeQueryPath: values.string('query.active-query-path'),
+    queryLogFile: values.string('query.log-file'),
+    promql: promqlSettings(values.strings('enable-feature'), log),
     adminApi: values.bool('web.enable-admin-api'),
     remoteRead: {
       sampleLimit: values.number('storage.remote.read-sample-limit'),

@@ -1,11 +1,11 @@
 /** What the API is made of, and one request to it. */
 import type { Clock } from '../lib/clock.ts';
 import type { Logger } from '../lib/log.ts';
-import type { ParseOptions } from '../promql/parse/options.ts';
 import type { StatusSource } from './api-status.ts';
+import type { ParseOptions } from '../promql/parse/options.ts';
 import type { Dialect } from './dialect.ts';
 import type { Form } from './form.ts';
-import type { QueryService } from './query-service.ts';
+import type { QueryOrigin, QueryService } from './query-service.ts';
 import type { RemoteReadOptions } from './remote-read-handler.ts';
 import type { TsdbService } from './tsdb-service.ts';
 
@@ -35,6 +35,8 @@ export interface ApiCall {
   readonly form: Form;
   /** The `:name` of the path, as it was sent but for percent escapes. */
   readonly name: string;
+  /** Who asks. */
+  readonly origin?: QueryOrigin;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 }

@@ -2,7 +2,7 @@
  * `/api/v1/parse_query` and `/api/v1/format_query`: what the parser makes of a query. The query is not evaluated, and
  * no data are asked. Texts and shapes: prometheus web/api/v1/api.go.
  */
-import { NO_FEATURES } from '../promql/parse/options.ts';
+import { DEFAULT_FEATURES } from '../promql/parse/options.ts';
 import { parseExpr } from '../promql/parse/parse.ts';
 import type { Expr } from '../promql/parse/ast.ts';
 import { prettyExpr } from '../promql/parse/pretty.ts';
@@ -24,6 +24,6 @@ export async function formatQuery(call: ApiCall): Promise<QueryAnswer> {
 
 function parsed(call: ApiCall): Expr {
   const { form, options } = call;
-  const features = { ...NO_FEATURES, ...options.promqlFeatures };
+  const features = { ...DEFAULT_FEATURES, ...options.promqlFeatures };
   return withParam(call, 'query', () => parseExpr(form.get('query'), features));
 }

@@ -3,7 +3,7 @@ import { CodedError } from '../lib/errors.ts';
 import { MAX_TIME, MIN_TIME } from '../model/value.ts';
 import { quote } from '../promql/parse/quote.ts';
 import type { ApiCall } from './api-call.ts';
-import { withParam } from './api-params.ts';
+import { paramError, withParam } from './api-params.ts';
 import { unescapeLabelName } from './label-name.ts';
 import { checkMatcherSets, parseLimit, parseTimeParam } from './params.ts';
 import type { MetadataParams, QueryAnswer } from './query-service.ts';
@@ -15,7 +15,9 @@ export async function series(call: ApiCall): Promise<QueryAnswer> {
   if (selectors.length === 0) throw new CodedError('bad_data', 'no match[] parameter provided');
   const range = rangeParams(call);
   const matcherSets = withParam(call, 'match[]', () => checkMatcherSets(selectors));
-  return call.options.service.series({ ...range, matcherSets }, call.signal);
+  return call.options.service.series({ ...range, matcherSets }, call.signal).catch((thrown) => {
+    throw paramError(call, 'match[]', thrown);
+  });
 }
 
 /** Answers with the label names of the series that match. */

@@ -4,7 +4,7 @@ import type { ApiCall } from './api-call.ts';
 import { paramError, withParam } from './api-params.ts';
 import { parseDurationParam, parseLimit, parseTime, parseTimeParam } from './params.ts';
 import type { QueryAnswer, QueryParams } from './query-service.ts';
-import { checkThanosParams } from './thanos-params.ts';
+import { checkThanosParams, isAnalyzeAsked } from './thanos-params.ts';
 
 /** limit: of Prometheus, for the points of one series: 60 s steps for a week, 1 h steps for a year. */
 const STEPS_MAX = 11_000;
@@ -79,7 +79,15 @@ function queryParams(call: ApiCall, limit: number): QueryParams {
     timeoutMs,
     ...(lookbackMs > 0 ? { lookbackMs } : {}),
     ...(limit > 0 ? { limit } : {}),
+    ...statsParam(form.get('stats')),
+    ...(call.origin === undefined ? {} : { origin: call.origin }),
   };
+}
+
+/** Any value asks for figures, and `all` for those of each step, too. */
+function statsParam(text: string): Pick<QueryParams, 'stats'> {
+  if (text === '') return {};
+  return { stats: text === 'all' ? 'all' : 'true' };
 }
 
 function lookbackParam(call: ApiCall, text: string): number {
@@ -91,15 +99,25 @@ function lookbackParam(call: ApiCall, text: string): number {
   }
 }
 
-/** Names the parameter in what is wrong with the query, and adds the warning for odd values of `stats`. */
+/** Names the parameter in what is wrong with the query, and adds what is to be said about the request. */
 async function finish(call: ApiCall, answer: Promise<QueryAnswer>): Promise<QueryAnswer> {
   const result = await answer.catch((thrown: unknown) => {
     throw paramError(call, 'query', thrown);
   });
-  const stats = call.form.get('stats');
-  if (call.options.dialect.name !== 'prometheus' || ['', 'true', 'all'].includes(stats)) {
-    return result;
+  const more = requestWarnings(call);
+  return more.length === 0 ? result : { ...result, warnings: [...result.warnings, ...more] };
+}
+
+function requestWarnings({ form, options }: ApiCall): string[] {
+  if (options.dialect.name !== 'prometheus') return [];
+  const warnings: string[] = [];
+  // There is one engine, and it does not take itself apart: what Thanos says of Prometheus'.
+  if (isAnalyzeAsked(form)) warnings.push("Query not analyzable; change engine to 'thanos'.");
+  const stats = form.get('stats');
+  if (!['', 'true', 'all'].includes(stats)) {
+    warnings.push(
+      `value ${JSON.stringify(stats)} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`,
+    );
   }
-  const warning = `value ${JSON.stringify(stats)} for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"`;
-  return { ...result, warnings: [...result.warnings, warning] };
+  return warnings;
 }

@@ -7,6 +7,7 @@ import { compareUtf8 } from '../lib/utf8.ts';
 import { MAX_TIME, MIN_TIME } from '../model/value.ts';
 import { children } from '../promql/parse/ast.ts';
 import type { Expr } from '../promql/parse/ast.ts';
+import { DEFAULT_FEATURES } from '../promql/parse/options.ts';
 import { parseExpr } from '../promql/parse/parse.ts';
 import { NO_CONTENT, jsonAnswer } from './api-answer.ts';
 import type { ApiCall } from './api-call.ts';
@@ -76,7 +77,8 @@ export async function exemplars(call: ApiCall, tsdb: TsdbService): Promise<Query
     throw new CodedError('bad_data', 'end timestamp must not be before start timestamp');
   }
   const selectors: MatcherSpec[][] = [];
-  collectSelectors(parseExpr(form.get('query')), selectors);
+  const features = { ...DEFAULT_FEATURES, ...call.options.promqlFeatures };
+  collectSelectors(parseExpr(form.get('query'), features), selectors);
   if (selectors.length === 0) return NO_CONTENT;
   const found = await tsdb.exemplars(selectors, start, end);
   return { data: encodeExemplars(found), warnings: [], infos: [] };

@@ -31,6 +31,8 @@ const EMPTY: MatrixResult = {
 /** A service over no data: parses queries with the real parser and remembers what it was asked. */
 class EmptyService implements QueryService {
   asked: unknown;
+  /** Who asked it. */
+  origin: unknown;
   /** What the next answer carries beside its data, or the error that it is. */
   warnings: string[] = [];
   infos: string[] = [];
@@ -60,7 +62,9 @@ class EmptyService implements QueryService {
 
   #answer(asked: unknown, data: Uint8Array[]): QueryAnswer {
     if (this.error !== undefined) throw this.error;
-    this.asked = asked;
+    const { origin, ...rest } = asked as { origin?: unknown };
+    this.asked = rest;
+    this.origin = origin;
     return { data, warnings: this.warnings, infos: this.infos };
   }
 }
@@ -188,7 +192,14 @@ test('what the service is asked', async (t) => {
   });
   const thanos =
     'dedup=false&partial_response=1&max_source_resolution=5m&replicaLabels[]=r&engine=thanos&storeMatch[]={__address__="a:1"}&shard_info={}&analyze=true&stats=all';
-  await f(`/api/v1/query?query=up&${thanos}`, { ...q, timeMs: NOW });
+  await f(`/api/v1/query?query=up&${thanos}`, { ...q, timeMs: NOW, stats: 'all' });
+  assert.deepEqual(service.origin, {
+    clientIP: '127.0.0.1',
+    method: 'GET',
+    path: '/api/v1/query',
+  });
+  await f('/api/v1/query?query=up&stats=true', { ...q, timeMs: NOW, stats: 'true' });
+  await f('/api/v1/query?query=up&stats=odd', { ...q, timeMs: NOW, stats: 'true' });
   const all = { mint: MIN_TIME, maxt: MAX_TIME, limit: 0, matcherSets: [] };
   await f('/api/v1/labels', all);
   await f('/api/v1/labels?match[]=up&match[]={a="b"}&start=1&end=2&limit=3', {
@@ -314,8 +325,12 @@ test('what the parser makes of a query', async (t) => {
     };
     await g('up{', '1:4: parse error: unexpected end of input inside braces');
     await g('', 'unknown position: parse error: no expression found in input');
-    // The parts of the language behind feature flags are those of the engine: here none.
-    await g('up[5m * 2]', '1:4: parse error: experimental duration expression is not enabled');
+    // The parts of the language behind feature flags are those of the engine: here the default ones.
+    await f('format_query', 'up[5m*2]', 200, { status: 'success', data: 'up[5m * 2]' });
+    await g(
+      'up + fill (0) up',
+      '1:1: parse error: binop fill modifiers are experimental and not enabled',
+    );
     assert.equal(service.asked, undefined);
   }
 });
@@ -368,6 +383,19 @@ test('errors of the service', async (t) => {
   );
 });
 
+test('a body that is too large has an answer, and the connection another one', async (t) => {
+  const { base } = await start(t);
+  const body = new URLSearchParams({ query: 'x'.repeat(11 * 1024 * 1024) });
+  const got = await fetch(`${base}/api/v1/query`, { method: 'POST', body });
+  assert.equal(got.status, 413);
+  assert.deepEqual(await got.json(), {
+    status: 'error',
+    errorType: 'bad_data',
+    error: 'http: POST too large',
+  });
+  assert.equal((await fetch(`${base}/api/v1/query?query=1`)).status, 200);
+});
+
 test('warnings and infos', async (t) => {
   for (const dialect of [prometheusDialect, thanosDialect]) {
     const { base, service } = await start(t, dialect);
@@ -390,6 +418,9 @@ test('warnings and infos', async (t) => {
     const odd =
       'value "odd" for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"';
     await f([], [], 'odd', own ? { warnings: [odd] } : {});
+    const analyze = "Query not analyzable; change engine to 'thanos'.";
+    await f([], [], 'all&analyze=1', own ? { warnings: [analyze] } : {});
+    await f([], [], 'all&analyze=T', {});
   }
 });
 

@@ -13,9 +13,9 @@ import { instantQuery, rangeQuery } from './api-query.ts';
 import { runtimeInfo } from './api-status.ts';
 import { exemplars, metadata, tsdbBlocks, tsdbStatus, walReplay } from './api-tsdb.ts';
 import type { TsdbEndpoint } from './api-tsdb.ts';
-import { sendAnswer, sendData, sendError, sendNotImplemented } from './envelope.ts';
+import { AnswerError, sendAnswer, sendData, sendError, sendNotImplemented } from './envelope.ts';
 import { acceptForms, Form } from './form.ts';
-import type { QueryAnswer } from './query-service.ts';
+import type { QueryAnswer, QueryOrigin } from './query-service.ts';
 import { registerRemoteRead } from './remote-read-handler.ts';
 
 type Endpoint = (call: ApiCall) => Promise<QueryAnswer>;
@@ -90,6 +90,7 @@ export function registerApi(app: FastifyInstance, options: ApiOptions): void {
   app.register(
     (api, _options, done) => {
       acceptForms(api);
+      api.setErrorHandler((error, request, reply) => answerRefused(options, error, request, reply));
       if (!options.disableCors) {
         api.addHook('onRequest', (_request, reply, next) => {
           reply.headers(CORS_HEADERS);
@@ -190,7 +191,8 @@ async function answer(
   const { name = '' } = request.params as { name?: string };
   let result: QueryAnswer;
   try {
-    result = await endpoint({ options, form: Form.of(request), name, signal });
+    const call = { options, form: Form.of(request), name, origin: originOf(request), signal };
+    result = await endpoint(call);
   } catch (thrown) {
     // Whoever went away reads no answer, and what his going broke is no failure.
     const gone = signal.aborted && !(thrown instanceof CodedError);
@@ -201,4 +203,28 @@ async function answer(
     return;
   }
   await sendAnswer(request, reply, options.dialect, result);
+}
+
+/** What fastify refuses before an endpoint sees it. A body that is too large has an answer that the client can read. */
+async function answerRefused(
+  options: ApiOptions,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  if (!isTooLarge(error)) throw error;
+  // The connection stays, and Node reads what is left of the body: a client that still sends would see it reset.
+  reply.removeHeader('connection');
+  const refused = new AnswerError('bad_data', 413, 'http: POST too large');
+  await sendError(request, reply, options.dialect, options.log, refused);
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && 'statusCode' in error && error.statusCode === 413;
+}
+
+/** As Go shows it: an IPv4 address without the prefix that it has on a socket for both versions. */
+function originOf(request: FastifyRequest): QueryOrigin {
+  const clientIP = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  return { clientIP, method: request.method, path: request.url.split('?', 1)[0] ?? '' };
 }

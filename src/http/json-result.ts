@@ -13,9 +13,9 @@ export type ResultData = MatrixResult | VectorResult | ScalarResult | StringResu
 
 /**
  * The bytes of a result's `data` member, in pieces that the caller owns. With a limit, only so many series are
- * written; the caller adds the warning when there are more.
+ * written; the caller adds the warning when there are more. `stats` is the JSON of the member of that name, in ASCII.
  */
-export function encodeResult(result: ResultData, limit = Infinity): Uint8Array[] {
+export function encodeResult(result: ResultData, limit = Infinity, stats?: string): Uint8Array[] {
   const out = new JsonPieces();
   out.raw(`{"resultType":"${result.type}","result":[`);
   switch (result.type) {
@@ -36,7 +36,7 @@ export function encodeResult(result: ResultData, limit = Infinity): Uint8Array[]
       out.string(result.v);
       break;
   }
-  out.raw(']}');
+  out.raw(stats === undefined ? ']}' : `],"stats":${stats}}`);
   return out.finish();
 }
 

@@ -13,6 +13,13 @@ export interface QueryAnswer {
 /** The warning of an answer that was cut to the limit that the request asked for. */
 export const TRUNCATED_WARNING = 'results truncated due to limit';
 
+/** Who asked a query over HTTP, for the query log. */
+export interface QueryOrigin {
+  readonly clientIP: string;
+  readonly method: string;
+  readonly path: string;
+}
+
 /** What both kinds of query have. */
 export interface QueryParams {
   readonly query: string;
@@ -22,6 +29,9 @@ export interface QueryParams {
   readonly lookbackMs?: number;
   /** At most so many series, with {@link TRUNCATED_WARNING} when there are more; above 0. */
   readonly limit?: number;
+  /** Which figures about itself the answer is to hold, as its member `stats`; none when absent. */
+  readonly stats?: 'true' | 'all';
+  readonly origin?: QueryOrigin;
 }
 
 /** A query at one time. */
@@ -39,7 +49,10 @@ export interface RangeParams extends QueryParams {
 
 /** What the metadata endpoints have. Both ends of the range are inclusive. */
 export interface MetadataParams {
-  /** Selectors that parse, each with a matcher that does not match the empty text; series match any of them. */
+  /**
+   * Selectors, each with a matcher that does not match the empty text; series match any of them. Long ones are not checked
+   * yet: what is wrong with them is `bad_data`.
+   */
   readonly matcherSets: readonly string[];
   readonly mint: number;
   readonly maxt: number;

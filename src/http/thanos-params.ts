@@ -5,12 +5,14 @@
 import { CodedError, errorText } from '../lib/errors.ts';
 import { parseMetricSelector } from '../promql/parse/parse.ts';
 import type { Form } from './form.ts';
-import { parseBool, parseDurationParam } from './params.ts';
+import { CHECKED_CHARACTERS_MAX, parseBool, parseDurationParam } from './params.ts';
 
 /** @throws CodedError bad_data for the first value that Thanos refuses. */
 export function checkThanosParams(form: Form): void {
   checkBool(form, 'dedup');
-  for (const selector of form.getAll('storeMatch[]')) parseMetricSelector(selector);
+  for (const selector of form.getAll('storeMatch[]')) {
+    if (selector.length <= CHECKED_CHARACTERS_MAX) parseMetricSelector(selector);
+  }
   checkBool(form, 'partial_response');
   checkResolution(form.get('max_source_resolution'));
   checkShardInfo(form.get('shard_info'));
@@ -18,6 +20,11 @@ export function checkThanosParams(form: Form): void {
   if (!['', 'prometheus', 'thanos'].includes(engine)) {
     throw new CodedError('bad_data', `'${engine}' bad engine`);
   }
+}
+
+/** Whether a query is to be analyzed. As in Thanos, anything but these two values says no. */
+export function isAnalyzeAsked(form: Form): boolean {
+  return ['true', '1'].includes(form.get('analyze'));
 }
 
 function checkBool(form: Form, name: string): void {

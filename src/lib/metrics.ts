@@ -20,6 +20,12 @@ export interface Histogram {
   observe(value: number): void;
 }
 
+/** Observations of the last ten minutes as quantiles. */
+export interface Summary {
+  /** Counts a value that is not negative. */
+  observe(value: number): void;
+}
+
 /** A family with labels: `with` binds values in the order of the label names. */
 export interface Family<T> {
   with(...values: string[]): T;
@@ -38,6 +44,12 @@ export interface MetricsRegistry {
     buckets: number[],
     labelNames: string[],
   ): Family<Histogram>;
+  summaryFamily(
+    name: string,
+    help: string,
+    quantiles: number[],
+    labelNames: string[],
+  ): Family<Summary>;
   /** Calls `collect` before every scrape, for values that are read rather than counted. */
   onCollect(collect: () => void | Promise<void>): void;
 }

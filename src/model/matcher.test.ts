@@ -87,6 +87,14 @@ test('matcher: bad patterns are refused with their own text', () => {
 });
 
 test('matcher: finite sets and prefixes are known', () => {
+  // More literals than are looked up one by one are still compared with as a whole.
+  const many = Array.from({ length: 600 }, (_, i) => `v${i}`);
+  const matcher = new Matcher('=~', 'a', `(?:${many.join('|')}|)`);
+  equal(matcher.setMatches, undefined);
+  deepEqual(
+    ['v0', 'v599', '', 'v', 'v600', 'v0|v1'].map((value) => matcher.matches(value)),
+    [true, true, true, false, false, false],
+  );
   const set = (pattern: string) => new Matcher('=~', 'a', pattern).setMatches;
   deepEqual(set('x|y|x'), ['x', 'y']);
   deepEqual(set('(x|y)'), ['x', 'y']);

@@ -68,6 +68,76 @@ test('pool: what a task asked for stops when the task has failed', async () => {
   equal(pool.stats.running, 0);
 });
 
+/** Words that a worker sees, too. */
+const sharedWords = () => new Int32Array(new SharedArrayBuffer(12));
+
+/** Resolves when another thread has changed word 0 from a value. */
+async function changed(words: Int32Array, from: number): Promise<void> {
+  const waiting = Atomics.waitAsync(words, 0, from);
+  if (waiting.async) await waiting.value;
+}
+
+test('pool: a cancelled task that looks at nothing is ended, and what waited behind it runs elsewhere', async () => {
+  await using pool = makePool({ size: 1 });
+  const words = sharedWords();
+  const controller = new AbortController();
+  const deaf = pool.run('deaf', words, { signal: controller.signal });
+  await changed(words, 0);
+  const behind = pool.run('who', null);
+  controller.abort();
+  await rejects(deaf, { code: 'canceled' });
+  equal(((await behind) as Who).name, 'compute-1');
+  deepEqual([pool.stats.ended, pool.stats.died, pool.stats.running], [1, 0, 0]);
+});
+
+test('pool: a task whose waiting neighbour was cancelled goes on', async () => {
+  await using pool = makePool({ size: 1 });
+  const [busy, idle] = [sharedWords(), sharedWords()];
+  const controller = new AbortController();
+  const cancelled = pool.run('wait', idle, { signal: controller.signal });
+  const going = pool.run('wait', busy);
+  controller.abort();
+  await cancelled;
+  Atomics.store(busy, 0, 1);
+  // On a machine so busy that the thread did not get to look at the flag, another one may have done it.
+  ok(await going);
+});
+
+test('pool: nothing is ended inside a stretch that others wait for', async () => {
+  await using pool = makePool({ size: 1 });
+  const words = sharedWords();
+  const controller = new AbortController();
+  const task = pool.run('deaf at last', words, { signal: controller.signal });
+  await changed(words, 0);
+  controller.abort();
+  // By now the pool would have ended a worker that may be ended: it answers to a fresh one.
+  await using other = makePool({ size: 1 });
+  const reference = sharedWords();
+  const ended = new AbortController();
+  const deaf = other.run('deaf', reference, { signal: ended.signal });
+  await changed(reference, 0);
+  ended.abort();
+  await rejects(deaf, { code: 'canceled' });
+  equal(pool.stats.ended, 0);
+  Atomics.store(words, 0, 2);
+  Atomics.notify(words, 0);
+  await rejects(task, { code: 'canceled' });
+  deepEqual([words[2], pool.stats.ended], [1, 1]);
+});
+
+test('pool: a worker that dies of one task runs its others again elsewhere', async () => {
+  await using pool = makePool({ size: 1 });
+  const words = sharedWords();
+  const waiting = pool.run('wait', words);
+  await rejects(pool.run('die later', null), {
+    code: 'internal',
+    message: 'worker compute-0 died: worker compute-0 exited with code 3',
+  });
+  Atomics.store(words, 0, 1);
+  ok(await waiting);
+  equal(pool.stats.died, 1);
+});
+
 test('pool: a dead worker fails its tasks only, and the next task has a new one', async () => {
   await using pool = makePool();
   await rejects(pool.run('die', null), { code: 'internal', message: /worker compute-0 died/ });

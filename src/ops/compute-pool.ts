@@ -2,18 +2,24 @@
  * The compute pool: worker threads that decode, evaluate and ingest, so that the main thread only does I/O.
  *
  * Tasks go to the least busy worker, or by name to the one where their state lives. Workers start at first need. One
- * that dies fails its tasks and is started anew by the next one; a dedicated worker that dies is its owner's to
- * handle, because its state is gone.
+ * that dies fails the task that it was at, and is started anew by the next one; what else it had is run again. A
+ * dedicated worker that dies is its owner's to handle, because its state is gone.
+ *
+ * A cancelled task sees a flag in shared memory, also inside its loops. One that does not look at it is ended with its
+ * worker.
  */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { CodedError, errorText } from '../lib/errors.ts';
+import { CodedError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
-import { Transfer, fromWireError, post, toWireError } from './worker-protocol.ts';
-import type { RunMessage, WorkerInit, WorkerMessage } from './worker-protocol.ts';
+import { BystanderError, PoolWorker } from './pool-worker.ts';
+import { CONTROL_BYTES } from './worker-protocol.ts';
+import type { WorkerInit } from './worker-protocol.ts';
 
 /** limit: tasks under way in one process; each has a word in the cancel flags. */
 const SLOTS = 16384;
+
+/** limit: how long a cancelled task may go on computing without a look at its flag, ms. */
+const CANCEL_GRACE_MS = 40;
 
 /** How a pool is made. */
 export interface ComputePoolOptions {
@@ -40,7 +46,10 @@ export interface PoolStats {
   readonly workers: number;
   readonly running: number;
   readonly started: number;
+  /** Workers that ended by themselves. */
   readonly died: number;
+  /** Workers that were ended because a cancelled task did not stop. */
+  readonly ended: number;
 }
 
 /** Worker threads and the tasks they run. */
@@ -56,8 +65,10 @@ export class ComputePool {
   readonly #shared: PoolWorker[] = [];
   readonly #dedicated = new Map<string, PoolWorker>();
   #nextId = 1;
+  #nextName = 0;
   #started = 0;
   #died = 0;
+  #ended = 0;
   #closed = false;
 
   constructor(options: ComputePoolOptions) {
@@ -74,19 +85,23 @@ export class ComputePool {
   get stats(): PoolStats {
     const workers = [...this.#shared, ...this.#dedicated.values()];
     const running = workers.reduce((n, worker) => n + worker.running, 0);
-    return { workers: workers.length, running, started: this.#started, died: this.#died };
+    return {
+      workers: workers.length,
+      running,
+      started: this.#started,
+      died: this.#died,
+      ended: this.#ended,
+    };
   }
 
   /**
    * Runs a task and answers its value.
-   * @throws CodedError as the task threw it; canceled when the signal fires; internal when the worker dies.
+   * @throws CodedError as the task threw it; canceled when the signal fires; internal when the worker dies of it.
    */
   async run(task: string, payload: unknown, options: RunOptions = {}): Promise<unknown> {
     const slot = this.#freeSlots.pop();
     if (slot === undefined) throw new CodedError('unavailable', `${SLOTS} tasks are under way`);
-    const cancel = (): void => {
-      Atomics.store(this.#flags, slot, 1);
-    };
+    const cancel = (): void => this.#cancel(slot);
     const { signal } = options;
     if (signal?.aborted === true) cancel();
     else signal?.addEventListener('abort', cancel, { once: true });
@@ -114,6 +129,31 @@ export class ComputePool {
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 
+  /** Tells the tasks of a slot to stop, and sees to it that they do. */
+  #cancel(slot: number): void {
+    Atomics.store(this.#flags, slot, 1);
+    // Answers that lie in the queue already are read before anybody is ended.
+    setTimeout(() => setImmediate(() => this.#endStuck(slot)), CANCEL_GRACE_MS).unref();
+  }
+
+  /** Ends the workers that a cancelled task keeps busy; one that waits for its turn is looked at again later. */
+  #endStuck(slot: number): void {
+    if (this.#closed || Atomics.load(this.#flags, slot) === 0) return;
+    const busy = this.#shared.filter((worker) => worker.has(slot));
+    if (busy.length === 0) return;
+    for (const worker of busy) {
+      if (!worker.endIfStuck(slot)) continue;
+      this.#ended++;
+      this.#shared.splice(this.#shared.indexOf(worker), 1);
+      // Whoever comes next need not wait for it to start.
+      this.#startShared();
+      this.#options.log.debug('a cancelled task did not stop, its worker was ended', {
+        worker: worker.name,
+      });
+    }
+    this.#cancel(slot);
+  }
+
   /** Gives a task's slot back, at once or when the last task that it asked for has ended. */
   #releaseSlot(slot: number): void {
     if (this.#asked[slot] === 0) {
@@ -122,8 +162,8 @@ export class ComputePool {
       return;
     }
     // Nobody waits for what still runs: it is told to stop, and the slot must not say otherwise before it has.
-    Atomics.store(this.#flags, slot, 1);
     this.#orphaned.add(slot);
+    this.#cancel(slot);
   }
 
   /** Runs a task for a task of another worker, under the same slot. */
@@ -138,7 +178,25 @@ export class ComputePool {
     }
   }
 
-  #dispatch(
+  /** Hands a task to a worker, and to another one when that ended because of a task that it ran beside it. */
+  async #dispatch(
+    task: string,
+    payload: unknown,
+    slot: number,
+    name: string | undefined,
+    transfer: readonly ArrayBuffer[],
+  ): Promise<unknown> {
+    try {
+      return await this.#send(task, payload, slot, name, transfer);
+    } catch (thrown) {
+      // What has moved to the worker is gone with it, and the state of a dedicated worker, too.
+      const again = thrown instanceof BystanderError && name === undefined && transfer.length === 0;
+      if (!again) throw thrown;
+      return this.#send(task, payload, slot, undefined, []);
+    }
+  }
+
+  #send(
     task: string,
     payload: unknown,
     slot: number,
@@ -159,8 +217,12 @@ export class ComputePool {
     }
     if (best !== undefined && (best.running === 0 || this.#shared.length >= this.#size))
       return best;
-    const fresh = this.#start(`compute-${this.#shared.length}`, (reason) => {
-      this.#options.log.error('compute worker died, its queries failed', { reason });
+    return this.#startShared();
+  }
+
+  #startShared(): PoolWorker {
+    const fresh = this.#start(`compute-${this.#nextName++}`, (reason) => {
+      this.#options.log.error('compute worker died, its query failed', { reason });
       const at = this.#shared.indexOf(fresh);
       if (at >= 0) this.#shared.splice(at, 1);
     });
@@ -170,7 +232,12 @@ export class ComputePool {
 
   #start(name: string, onDeath: (reason: string) => void): PoolWorker {
     this.#started++;
-    const init: WorkerInit = { name, cancelFlags: this.#cancelFlags, data: this.#options.data() };
+    const init: WorkerInit = {
+      name,
+      cancelFlags: this.#cancelFlags,
+      control: new SharedArrayBuffer(CONTROL_BYTES),
+      data: this.#options.data(),
+    };
     return new PoolWorker(this.#options.workerUrl, init, {
       log: this.#options.log,
       ask: (task, payload, slot) => this.#ask(task, payload, slot),
@@ -181,93 +248,4 @@ export class ComputePool {
       },
     });
   }
-}
-
-/** What a worker needs of its pool. */
-interface PoolCallbacks {
-  readonly log: Logger;
-  ask(task: string, payload: unknown, slot: number): Promise<unknown>;
-  died(reason: string): void;
-}
-
-class PoolWorker {
-  readonly #worker: Worker;
-  readonly #callbacks: PoolCallbacks;
-  readonly #pending = new Map<
-    number,
-    { resolve(value: unknown): void; reject(error: Error): void }
-  >();
-  #problem = '';
-
-  constructor(url: URL, init: WorkerInit, callbacks: PoolCallbacks) {
-    this.#callbacks = callbacks;
-    this.#worker = new Worker(url, { workerData: init, name: init.name });
-    this.#worker.on('message', (message: WorkerMessage) => this.#onMessage(message));
-    this.#worker.on('error', (error) => {
-      this.#problem = errorText(error);
-    });
-    this.#worker.on('exit', (code) => this.#onExit(init.name, code));
-  }
-
-  /** How many tasks it has not answered. */
-  get running(): number {
-    return this.#pending.size;
-  }
-
-  run(message: RunMessage, transfer: readonly ArrayBuffer[]): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#pending.set(message.id, { resolve, reject });
-      try {
-        this.#worker.postMessage(message, [...transfer]);
-      } catch (thrown) {
-        this.#pending.delete(message.id);
-        reject(thrown instanceof Error ? thrown : new Error(String(thrown)));
-      }
-    });
-  }
-
-  async terminate(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #onMessage(message: WorkerMessage): void {
-    if (message.kind === 'log') {
-      this.#callbacks.log[message.level](message.msg, message.fields);
-    } else if (message.kind === 'ask') {
-      void this.#answer(message.id, message.task, message.payload, message.slot);
-    } else {
-      const task = this.#pending.get(message.id);
-      this.#pending.delete(message.id);
-      if (message.kind === 'done') task?.resolve(message.value);
-      else task?.reject(fromWireError(message.error));
-    }
-  }
-
-  /** Runs a task for a task of this worker and hands the outcome back. */
-  async #answer(id: number, task: string, payload: unknown, slot: number): Promise<void> {
-    try {
-      const value = await this.#callbacks.ask(task, payload, slot);
-      post(this.#worker, { kind: 'answer', id, value }, new Transfer(value, buffersOf(value)));
-    } catch (thrown) {
-      this.#worker.postMessage({ kind: 'refused', id, error: toWireError(thrown) });
-    }
-  }
-
-  #onExit(name: string, code: number): void {
-    const reason = this.#problem === '' ? `worker ${name} exited with code ${code}` : this.#problem;
-    for (const task of this.#pending.values()) {
-      task.reject(new CodedError('internal', `worker ${name} died: ${reason}`));
-    }
-    this.#pending.clear();
-    this.#callbacks.died(reason);
-  }
-}
-
-/** The unshared buffers at the top of a value, which can move on instead of being copied again. */
-function buffersOf(value: unknown): ArrayBuffer[] {
-  const found = new Set<ArrayBuffer>();
-  for (const item of Object.values(typeof value === 'object' && value !== null ? value : {})) {
-    if (ArrayBuffer.isView(item) && item.buffer instanceof ArrayBuffer) found.add(item.buffer);
-  }
-  return [...found];
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import test from 'node:test';
 import { CodedError } from '../lib/errors.ts';
-import { withDeadline } from './deadline.ts';
+import { Deadline, withDeadline } from './deadline.ts';
 
 test('fires when time is up, and says what took how long', async () => {
   const signal = withDeadline(new AbortController().signal, 1, 'reading');
@@ -20,4 +20,15 @@ test('fires with the signal that it has', () => {
   controller.abort(new CodedError('canceled', 'stopped'));
   assert.equal(signal.aborted, true);
   assert.equal((signal.reason as Error).message, 'stopped');
+});
+
+test('a deadline with an owner: expires, fires with its signal, and leaves no timer', async () => {
+  using short = new Deadline(new AbortController().signal, 1);
+  if (!short.signal.aborted) await once(short.signal, 'abort');
+  assert.equal(short.expired, true);
+  const controller = new AbortController();
+  // A timer that is left would keep the test's process alive.
+  using long = new Deadline(controller.signal, 1e300);
+  controller.abort();
+  assert.deepEqual([long.signal.aborted, long.expired], [true, false]);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { FakeClock } from '../lib/clock.ts';
 import { expose, negotiateExposition } from './exposition.ts';
 import { formatGoFloat } from './go-float.ts';
 import { ProcessMetrics } from './metrics.ts';
@@ -36,6 +37,25 @@ function sample(): ProcessMetrics {
   metrics.counterFamily('d_never_total', 'Without children.', ['x']);
   return metrics;
 }
+
+test('a summary in the text formats', async () => {
+  const metrics = new ProcessMetrics(new FakeClock(0));
+  const family = metrics.summaryFamily('s_seconds', 'Timings', [0.5, 0.99], ['slice', 'a']);
+  family.with('x', 'y');
+  family.with('z', 'y').observe(0);
+  const text = `# HELP s_seconds Timings
+# TYPE s_seconds summary
+s_seconds{a="y",slice="x",quantile="0.5"} NaN
+s_seconds{a="y",slice="x",quantile="0.99"} NaN
+s_seconds_sum{a="y",slice="x"} 0
+s_seconds_count{a="y",slice="x"} 0
+s_seconds{a="y",slice="z",quantile="0.5"} 0
+s_seconds{a="y",slice="z",quantile="0.99"} 0
+s_seconds_sum{a="y",slice="z"} 0
+s_seconds_count{a="y",slice="z"} 1
+`;
+  assert.equal(expose(await metrics.collect(), 'text'), text);
+});
 
 test('text format', async () => {
   assert.equal(

@@ -8,15 +8,27 @@
 import { Registry } from 'prom-client';
 import type { Metric } from 'prom-client';
 import { assert } from '../lib/assert.ts';
-import type { Counter, Family, Gauge, Histogram, MetricsRegistry } from '../lib/metrics.ts';
+import { type Clock, systemClock } from '../lib/clock.ts';
+import type {
+  Counter,
+  Family,
+  Gauge,
+  Histogram,
+  MetricsRegistry,
+  Summary,
+} from '../lib/metrics.ts';
 import { compareUtf8 } from '../lib/utf8.ts';
 import { KEY_SEPARATOR } from '../model/labels.ts';
 import { formatGoFloat } from './go-float.ts';
+import { SlidingQuantiles } from './sliding-quantiles.ts';
 
 /** The types that the text formats know. */
 export type MetricType = 'counter' | 'gauge' | 'histogram' | 'summary' | 'untyped';
 
-/** One line of an exposition: a name with its suffix, labels sorted by name except that `le` comes last, a value. */
+/**
+ * One line of an exposition: a name with its suffix, labels sorted by name except that `le` and `quantile` come last, a
+ * value.
+ */
 export interface MetricSample {
   readonly name: string;
   readonly labels: [string, string][];
@@ -36,6 +48,11 @@ export class ProcessMetrics implements MetricsRegistry {
   /** For collectors of prom-client's own; its `metrics()` includes our cells. */
   readonly registry: Registry = new Registry();
   readonly #collectors: (() => void | Promise<void>)[] = [];
+  readonly #clock: Clock;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   counter(name: string, help: string): Counter {
     return this.counterFamily(name, help, []).with();
@@ -67,6 +84,16 @@ export class ProcessMetrics implements MetricsRegistry {
     const les = [...bounds].map(formatGoFloat);
     const make = () => new HistogramCell(bounds, les);
     return this.#add({ name, help, type: 'histogram', labelNames }, make);
+  }
+
+  summaryFamily(
+    name: string,
+    help: string,
+    quantiles: number[],
+    labelNames: string[],
+  ): Family<Summary> {
+    const make = () => new SummaryCell(quantiles, this.#clock);
+    return this.#add({ name, help, type: 'summary', labelNames }, make);
   }
 
   onCollect(collect: () => void | Promise<void>): void {
@@ -174,6 +201,35 @@ class HistogramCell implements Histogram, Cell {
     }
     into.push({ name: `${name}_sum`, labels, value: this.#sum });
     into.push({ name: `${name}_count`, labels, value: count });
+  }
+}
+
+class SummaryCell implements Summary, Cell {
+  readonly #quantiles: readonly number[];
+  readonly #clock: Clock;
+  readonly #window = new SlidingQuantiles();
+  #sum = 0;
+  #count = 0;
+
+  constructor(quantiles: readonly number[], clock: Clock) {
+    this.#quantiles = quantiles;
+    this.#clock = clock;
+  }
+
+  observe(value: number): void {
+    this.#window.observe(value, this.#clock.monotonic());
+    this.#sum += value;
+    this.#count++;
+  }
+
+  samples(name: string, labels: [string, string][], into: MetricSample[]): void {
+    const values = this.#window.quantiles(this.#quantiles, this.#clock.monotonic());
+    for (const [i, value] of values.entries()) {
+      const quantile = formatGoFloat(this.#quantiles[i] as number);
+      into.push({ name, labels: [...labels, ['quantile', quantile]], value });
+    }
+    into.push({ name: `${name}_sum`, labels, value: this.#sum });
+    into.push({ name: `${name}_count`, labels, value: this.#count });
   }
 }
 

@@ -37,12 +37,20 @@ export type AnswerMessage =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'refused'; readonly id: number; readonly error: WireError };
 
+/** The words that a worker shares with its pool: its shield (lib/shield.ts), and the slot of the task it is at. */
+export const CONTROL = { shield: 0, atWork: 1 } as const;
+
+/** Bytes of those words. */
+export const CONTROL_BYTES = 8;
+
 /** What every worker is started with. */
 export interface WorkerInit {
   /** Which of the pool's workers it is; dedicated ones have names. */
   readonly name: string;
   /** One word a task slot; 1 means cancelled. */
   readonly cancelFlags: SharedArrayBuffer;
+  /** The words of {@link CONTROL}, this worker's own. */
+  readonly control: SharedArrayBuffer;
   /** What the tasks need: shared memories, paths. */
   readonly data: unknown;
 }

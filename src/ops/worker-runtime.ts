@@ -6,7 +6,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { must } from '../lib/assert.ts';
 import { CodedError } from '../lib/errors.ts';
 import type { LogValue, Logger } from '../lib/log.ts';
-import { Transfer, fromWireError, post, toWireError } from './worker-protocol.ts';
+import { installShield } from '../lib/shield.ts';
+import { CONTROL, Transfer, fromWireError, post, toWireError } from './worker-protocol.ts';
 import type { AnswerMessage, RunMessage, WorkerInit } from './worker-protocol.ts';
 
 /** What a running task may use. */
@@ -33,9 +34,10 @@ class WorkerRuntime {
   readonly #port: NonNullable<typeof parentPort>;
   readonly #init: WorkerInit;
   readonly #cancelFlags: Int32Array;
+  readonly #control: Int32Array;
   readonly #asked = new Map<
     number,
-    { resolve(value: unknown): void; reject(error: unknown): void }
+    { readonly slot: number; resolve(value: unknown): void; reject(error: unknown): void }
   >();
   #nextAsk = 1;
 
@@ -43,6 +45,8 @@ class WorkerRuntime {
     this.#port = port;
     this.#init = init;
     this.#cancelFlags = new Int32Array(init.cancelFlags);
+    this.#control = new Int32Array(init.control);
+    installShield(this.#control);
   }
 
   serve(makeTasks: (init: WorkerInit, log: Logger) => Record<string, Task>): void {
@@ -55,6 +59,7 @@ class WorkerRuntime {
 
   async #run(tasks: Record<string, Task>, message: RunMessage): Promise<void> {
     const { id, slot } = message;
+    this.#isAt(slot);
     try {
       const task = tasks[message.task];
       if (task === undefined) throw new CodedError('internal', `BUG: no task ${message.task}`);
@@ -67,7 +72,14 @@ class WorkerRuntime {
       post(this.#port, { kind: 'done', id, value: plain }, value);
     } catch (thrown) {
       this.#port.postMessage({ kind: 'failed', id, error: toWireError(thrown) });
+    } finally {
+      this.#isAt(0);
     }
+  }
+
+  /** Lets the pool know which task keeps this thread busy: the last one that began, went on or looked at its flag. */
+  #isAt(slot: number): void {
+    Atomics.store(this.#control, CONTROL.atWork, slot);
   }
 
   /**
@@ -77,7 +89,10 @@ class WorkerRuntime {
   #signal(slot: number): AbortSignal {
     const { signal } = new AbortController();
     const flags = this.#cancelFlags;
-    const aborted = (): boolean => Atomics.load(flags, slot) !== 0;
+    const aborted = (): boolean => {
+      this.#isAt(slot);
+      return Atomics.load(flags, slot) !== 0;
+    };
     Object.defineProperty(signal, 'aborted', { get: aborted });
     Object.defineProperty(signal, 'throwIfAborted', {
       value: () => {
@@ -91,14 +106,17 @@ class WorkerRuntime {
     const id = this.#nextAsk++;
     const plain = payload instanceof Transfer ? payload.value : payload;
     post(this.#port, { kind: 'ask', id, task, payload: plain, slot }, payload);
+    // Whoever asks waits next, and keeps nobody busy.
+    this.#isAt(0);
     return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve, reject });
+      this.#asked.set(id, { slot, resolve, reject });
     });
   }
 
   #settle(message: AnswerMessage): void {
     const waiting = this.#asked.get(message.id);
     this.#asked.delete(message.id);
+    if (waiting !== undefined) this.#isAt(waiting.slot);
     if (message.kind === 'answer') waiting?.resolve(message.value);
     else waiting?.reject(fromWireError(message.error));
   }

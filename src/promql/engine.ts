@@ -16,7 +16,7 @@ import { HISTOGRAM, histogramOf } from './exec/step-vectors.ts';
 import type { RawSeries, StepScalars, StepVectors, Value } from './exec/step-vectors.ts';
 import type { CounterView } from './funcs/counter-view.ts';
 import { valueType, type Expr } from './parse/ast.ts';
-import { NO_FEATURES, type ParseOptions } from './parse/options.ts';
+import { DEFAULT_FEATURES, type ParseOptions } from './parse/options.ts';
 import { parseExpr } from './parse/parse.ts';
 import { documentedType } from './parse/value-type.ts';
 import { buildPlan } from './plan/build.ts';
@@ -78,7 +78,7 @@ export class Engine {
 
   constructor(options: EngineOptions = {}) {
     this.#options = options;
-    this.#features = { ...NO_FEATURES, ...options.features };
+    this.#features = { ...DEFAULT_FEATURES, ...options.features };
     this.#clock = options.clock ?? systemClock;
   }
 
@@ -150,13 +150,17 @@ export class Engine {
     });
     try {
       await ctx.open(plan.selects);
+      const opened = this.#clock.monotonic();
       const value = await evaluate(ctx, plan.root);
+      const evaluated = this.#clock.monotonic();
       const answer = toAnswer(ctx, value, times);
       const { warnings, infos } = ctx.annotations.texts(text);
       const { samplesTotal, samplesPeak } = ctx;
-      const elapsedMs = this.#clock.monotonic() - began;
+      const ended = this.#clock.monotonic();
+      const timings = { prepareMs: opened - began, evalMs: evaluated - opened };
+      const stats = { samplesTotal, samplesPeak, elapsedMs: ended - began, ...timings };
       warnings.unshift(...ctx.storageWarnings);
-      return { ...answer, warnings, infos, stats: { samplesTotal, samplesPeak, elapsedMs } };
+      return { ...answer, warnings, infos, stats };
     } finally {
       ctx.close();
     }

@@ -57,8 +57,12 @@ export interface QueryStats {
   readonly samplesTotal: number;
   /** The most samples that were held at one time. */
   readonly samplesPeak: number;
-  /** Parsing, planning and evaluating, ms. */
+  /** All of it, ms; what is left beside the other two is sorting the result. */
   readonly elapsedMs: number;
+  /** Parsing, planning and finding the series, ms. */
+  readonly prepareMs: number;
+  /** Reading samples and computing, ms. */
+  readonly evalMs: number;
 }
 
 /** A result with what there is to say about it. */

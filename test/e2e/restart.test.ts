@@ -46,6 +46,8 @@ test('a wrong command line: exit 2 and one line', async () => {
   await f(['all', '--wal.fsync=never'], /'--wal.fsync'.*segment,interval,always, got "never"$/);
   await f(['all', '--query.timeout=soon'], /'--query.timeout'.*"soon"/);
   await f(['all', '--label=replica'], /"replica", expected name="value"$/);
+  await f(['all', '--query.max-concurrent=0'], /'--query.max-concurrent': must be at least 1$/);
+  await f(['all', '--query.mode=distributed'], /'--query.mode'.*local, got "distributed"$/);
   await f(['everything'], /expected command but got "everything"$/);
 });
 

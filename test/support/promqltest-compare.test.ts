@@ -29,7 +29,7 @@ const M = Labels.fromPairs([[METRIC_NAME, 'm']]);
 const EXTRA = {
   warnings: [],
   infos: [],
-  stats: { samplesTotal: 0, samplesPeak: 0, elapsedMs: 0 },
+  stats: { samplesTotal: 0, samplesPeak: 0, elapsedMs: 0, prepareMs: 0, evalMs: 0 },
 };
 
 function evaluation(line: string, ...expected: string[]): EvalCommand {

@@ -35,7 +35,8 @@ import { INGEST_WORKER, IngestClient } from './ingest-client.ts';
 import { LocalTsdb } from './local-tsdb.ts';
 import { BlockClient } from './maintenance.ts';
 import { QueryClient } from './query-client.ts';
-import type { QueryWorkerData, RemoteReadLimits } from './query-tasks.ts';
+import { QueryRecords } from './query-records.ts';
+import type { PromqlSettings, QueryWorkerData, RemoteReadLimits } from './query-tasks.ts';
 import { TsdbAdmin } from './tsdb-admin.ts';
 import { Repetition } from './repeat.ts';
 import { startSelfMonitor } from './self-monitor.ts';
@@ -87,6 +88,13 @@ export interface AllOptions {
   readonly queryMaxConcurrent: number;
   readonly lookbackDeltaMs: number;
   readonly maxSamples: number;
+  /** The step of subqueries that name none. */
+  readonly defaultStepMs: number;
+  /** Where `queries.active` is; '' means the data directory. */
+  readonly activeQueryPath: string;
+  /** '' for none. */
+  readonly queryLogFile: string;
+  readonly promql: PromqlSettings;
   /** Whether the endpoints that change the TSDB do so. */
   readonly adminApi: boolean;
   readonly remoteRead: RemoteReadLimits;
@@ -187,6 +195,7 @@ class AllProcess {
 
   #workerData(): AllWorkerData {
     const { externalLabels, replicaLabels, lookbackDeltaMs, maxSamples } = this.#options;
+    const { defaultStepMs, promql } = this.#options;
     const query: QueryWorkerData = {
       tsdbs: this.#dbs.map(({ handle }) => handle),
       pageCache: this.#pageCache,
@@ -194,6 +203,8 @@ class AllProcess {
       replicaLabels,
       lookbackDeltaMs,
       maxSamples,
+      defaultStepMs,
+      promql,
       remoteRead: this.#options.remoteRead,
     };
     return { query };
@@ -232,6 +243,7 @@ class AllProcess {
       disableCors,
       tsdb: this.#admin(),
       adminApi: this.#options.adminApi,
+      promqlFeatures: this.#options.promql.features,
       read: {
         service: this.#queries,
         log,
@@ -270,6 +282,7 @@ class AllProcess {
   }
 
   #storage(): Actor {
+    let records: QueryRecords | undefined;
     return {
       name: 'tsdb',
       start: async () => {
@@ -280,10 +293,32 @@ class AllProcess {
           pool: this.#pool,
           pageCache: this.#pageCache,
         });
-        this.#queries.open();
+        // The directories are locked: another instance would find its file emptied otherwise.
+        try {
+          records = await this.#openRecords();
+        } catch (thrown) {
+          await this.#ingest.close();
+          throw thrown;
+        }
+        this.#queries.open(records);
       },
-      stop: () => this.#ingest.close(),
+      stop: async () => {
+        await records?.close();
+        await this.#ingest.close();
+      },
     };
+  }
+
+  #openRecords(): Promise<QueryRecords> {
+    const { dataDir, activeQueryPath, queryLogFile, queryMaxConcurrent, log } = this.#options;
+    return QueryRecords.open({
+      activePath: activeQueryPath === '' ? dataDir : activeQueryPath,
+      maxConcurrent: queryMaxConcurrent,
+      logFile: queryLogFile,
+      metrics: this.#queries.engineMetrics,
+      clock: systemClock,
+      log,
+    });
   }
 
   #open(db: LocalTsdb): Promise<void> {

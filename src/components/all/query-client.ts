@@ -11,18 +11,27 @@ import type { FederateRequest } from '../../http/federate-handler.ts';
 import type { ReadPage } from '../../http/remote-read.ts';
 import type { ReadCursor } from '../../http/remote-read-select.ts';
 import type { HeadCardinality } from '../../http/tsdb-service.ts';
-import { CodedError } from '../../lib/errors.ts';
+import { orAbort } from '../../lib/abort.ts';
+import { CodedError, errorText } from '../../lib/errors.ts';
 import { Gate } from '../../lib/gate.ts';
-import type { Histogram, MetricsRegistry } from '../../lib/metrics.ts';
+import type { MetricsRegistry } from '../../lib/metrics.ts';
 import type { ComputePool } from '../../ops/compute-pool.ts';
-import type { CardinalityParams, ReadPageParams } from './query-tasks.ts';
-
-/** Seconds; Thanos' buckets of the gate's histogram. */
-const WAIT_BUCKETS = [0.01, 0.1, 0.3, 0.6, 1, 3, 6, 9, 20, 30, 60, 90, 120];
+import { Deadline } from '../../ops/deadline.ts';
+import { WorkerMemoryError } from '../../ops/pool-worker.ts';
+import { failedStatistics, tooManySamples } from './query-figures.ts';
+import { EngineMetrics, registerGate } from './query-metrics.ts';
+import type { GateMetrics } from './query-metrics.ts';
+import type { QueryRecords } from './query-records.ts';
+import type {
+  CardinalityParams,
+  EvaluatedQuery,
+  QueuedQuery,
+  ReadPageParams,
+} from './query-tasks.ts';
 
 /** What queries need. */
 export interface QueryClientOptions {
-  readonly pool: ComputePool;
+  readonly pool: Pick<ComputePool, 'run'>;
   readonly metrics: MetricsRegistry;
   /** limit: queries evaluated at once; further ones wait. */
   readonly maxConcurrent: number;
@@ -33,56 +42,49 @@ export interface QueryClientOptions {
 export class QueryClient implements QueryService {
   readonly #options: QueryClientOptions;
   readonly #gate: Gate;
-  readonly #waited: Histogram;
+  readonly #gateMetrics: GateMetrics;
   readonly #running = new Set<Promise<unknown>>();
+  #records: QueryRecords | undefined;
   #ready = false;
+  /** What the engine counts. */
+  readonly engineMetrics: EngineMetrics;
 
   constructor(options: QueryClientOptions) {
     this.#options = options;
-    this.#gate = new Gate(options.maxConcurrent);
-    const { metrics } = options;
-    const name = 'thanos_query_concurrent_gate_queries';
-    const inFlight = metrics.gauge(
-      `${name}_in_flight`,
-      'Number of queries that are currently in flight.',
-    );
-    metrics
-      .gauge(`${name}_max`, 'Number of maximum concurrent queries.')
-      .set(options.maxConcurrent);
-    this.#waited = metrics.histogram(
-      `${name}_duration_seconds`,
-      'How many seconds it took for queries to wait at the gate.',
-      WAIT_BUCKETS,
-    );
-    metrics.onCollect(() => inFlight.set(this.#gate.held));
+    const { metrics, maxConcurrent } = options;
+    this.#gate = new Gate(maxConcurrent);
+    this.#gateMetrics = registerGate(metrics, maxConcurrent);
+    this.engineMetrics = new EngineMetrics(metrics, maxConcurrent);
+    metrics.onCollect(() => this.#gateMetrics.inFlight.set(this.#gate.held));
   }
 
-  /** Queries are answered from now on. */
-  open(): void {
+  /** Queries are answered from now on, and written down where that is asked for. */
+  open(records?: QueryRecords): void {
+    this.#records = records;
     this.#ready = true;
   }
 
   instant(params: InstantParams, signal: AbortSignal): Promise<QueryAnswer> {
-    return this.#query('query.instant', params, params.timeoutMs, signal);
+    return this.#evaluate('query.instant', params, signal);
   }
 
   range(params: RangeParams, signal: AbortSignal): Promise<QueryAnswer> {
-    return this.#query('query.range', params, params.timeoutMs, signal);
+    return this.#evaluate('query.range', params, signal);
   }
 
   series(params: MetadataParams, signal: AbortSignal): Promise<QueryAnswer> {
-    return this.#query('query.series', params, this.#options.metadataTimeoutMs, signal);
+    return this.#metadata('query.series', params, signal);
   }
 
   labelNames(params: MetadataParams, signal: AbortSignal): Promise<QueryAnswer> {
-    return this.#query('query.labelNames', params, this.#options.metadataTimeoutMs, signal);
+    return this.#metadata('query.labelNames', params, signal);
   }
 
   labelValues(
     params: MetadataParams & { name: string },
     signal: AbortSignal,
   ): Promise<QueryAnswer> {
-    return this.#query('query.labelValues', params, this.#options.metadataTimeoutMs, signal);
+    return this.#metadata('query.labelValues', params, signal);
   }
 
   /** Answers a page of a remote read; the endpoint has a gate of its own. */
@@ -104,30 +106,73 @@ export class QueryClient implements QueryService {
     await Promise.allSettled(this.#running);
   }
 
-  async #query(
+  async #metadata(task: string, params: unknown, signal: AbortSignal): Promise<QueryAnswer> {
+    this.#requireReady();
+    using wait = new Wait(signal, this.#options.metadataTimeoutMs);
+    try {
+      return await this.#gated(
+        wait,
+        async () => (await this.#run(task, params, wait.signal)) as QueryAnswer,
+      );
+    } catch (thrown) {
+      throw wait.ending(thrown);
+    }
+  }
+
+  async #evaluate(
     task: string,
-    params: unknown,
-    timeoutMs: number,
+    params: InstantParams | RangeParams,
     signal: AbortSignal,
   ): Promise<QueryAnswer> {
     this.#requireReady();
-    const timeout = AbortSignal.timeout(Math.min(timeoutMs, 2 ** 31 - 1));
-    const either = AbortSignal.any([signal, timeout]);
-    const begun = performance.now();
+    const { engineMetrics } = this;
+    using wait = new Wait(signal, params.timeoutMs);
+    engineMetrics.queries.inc();
     try {
-      return await this.#gate.run(either, async () => {
-        this.#waited.observe((performance.now() - begun) / 1000);
-        return (await this.#run(task, params, either)) as QueryAnswer;
-      });
+      const { answer, stats } = await this.#gated(wait, () => this.#runTracked(task, params, wait));
+      engineMetrics.ran(stats);
+      this.#records?.ended({ params, stats });
+      return answer;
     } catch (thrown) {
-      // The worker sees one flag for both reasons to stop.
-      if (timeout.aborted && !signal.aborted) {
-        throw new CodedError('timeout', 'query timed out in expression evaluation', {
-          cause: thrown,
-        });
-      }
-      throw thrown;
+      const error = wait.ending(thrown);
+      this.#recordFailure(params, wait, error);
+      throw error;
+    } finally {
+      engineMetrics.queries.dec();
+      engineMetrics.queued(wait.queueMs / 1000);
     }
+  }
+
+  async #runTracked(
+    task: string,
+    params: InstantParams | RangeParams,
+    wait: Wait,
+  ): Promise<EvaluatedQuery> {
+    const ended = this.#records?.began(params.query);
+    try {
+      const { queueMs } = wait;
+      const timeoutMs = Math.max(1, params.timeoutMs - queueMs);
+      const queued: QueuedQuery<typeof params> = { ...params, timeoutMs, queueMs };
+      return (await this.#run(task, queued, wait.signal)) as EvaluatedQuery;
+    } finally {
+      ended?.();
+    }
+  }
+
+  /** As in Prometheus, what does not parse is no query yet, and not logged. */
+  #recordFailure(params: InstantParams | RangeParams, wait: Wait, error: unknown): void {
+    if (error instanceof CodedError && error.code === 'bad_data') return;
+    const stats = failedStatistics(wait.queueMs, wait.totalMs);
+    this.#records?.ended({ params, stats, error: errorText(error) });
+  }
+
+  #gated<T>(wait: Wait, work: () => Promise<T>): Promise<T> {
+    return this.#gate.run(wait.signal, () => {
+      wait.enter();
+      this.#gateMetrics.entered.inc();
+      this.#gateMetrics.waited.observe(wait.queueMs / 1000);
+      return work();
+    });
   }
 
   async #plain<T>(task: string, params: unknown, signal: AbortSignal): Promise<T> {
@@ -140,13 +185,60 @@ export class QueryClient implements QueryService {
       throw new CodedError('unavailable', 'the TSDB is being replayed, not ready yet');
   }
 
+  /** Ends when the signal fires, also where the worker takes longer to notice; only {@link drain} waits for that. */
   async #run(task: string, params: unknown, signal: AbortSignal): Promise<unknown> {
     const running = this.#options.pool.run(task, params, { signal });
     this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
+    const forget = (): void => void this.#running.delete(running);
+    running.then(forget, forget);
+    return orAbort(running, signal);
+  }
+}
+
+/** A query's time: how long it waited for its turn, how long it may take, and why it ended early. */
+class Wait implements Disposable {
+  readonly #deadline: Deadline;
+  readonly #client: AbortSignal;
+  readonly #begun = performance.now();
+  #entered: number | undefined;
+
+  constructor(client: AbortSignal, timeoutMs: number) {
+    this.#client = client;
+    this.#deadline = new Deadline(client, timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#deadline.signal;
+  }
+
+  /** How long it has waited, or did before it entered. */
+  get queueMs(): number {
+    return (this.#entered ?? performance.now()) - this.#begun;
+  }
+
+  get totalMs(): number {
+    return performance.now() - this.#begun;
+  }
+
+  /** Its turn has come. */
+  enter(): void {
+    this.#entered = performance.now();
+  }
+
+  /** The error that it ended with: the worker and the gate see one signal for both reasons to stop. */
+  ending(thrown: unknown): unknown {
+    if (!this.signal.aborted) {
+      return thrown instanceof WorkerMemoryError ? tooManySamples(thrown) : thrown;
     }
+    const where = this.#entered === undefined ? 'query queue' : 'expression evaluation';
+    // Whoever went away first is the reason.
+    if (this.#client.aborted) {
+      return new CodedError('canceled', `query was canceled in ${where}`, { cause: thrown });
+    }
+    return new CodedError('timeout', `query timed out in ${where}`, { cause: thrown });
+  }
+
+  [Symbol.dispose](): void {
+    this.#deadline[Symbol.dispose]();
   }
 }

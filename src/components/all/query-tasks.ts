@@ -6,6 +6,7 @@ import { federate } from '../../http/federate.ts';
 import type { FederateRequest } from '../../http/federate-handler.ts';
 import { encodeLabelSets, encodeResult, encodeStrings } from '../../http/json-result.ts';
 import { fromSpecs } from '../../http/matcher-specs.ts';
+import { parseMatcherSet } from '../../http/params.ts';
 import { readPage } from '../../http/remote-read.ts';
 import type { ReadCursor } from '../../http/remote-read-select.ts';
 import { TRUNCATED_WARNING } from '../../http/query-service.ts';
@@ -16,7 +17,7 @@ import type {
   QueryParams,
   RangeParams,
 } from '../../http/query-service.ts';
-import { CodedError } from '../../lib/errors.ts';
+import type { QueryStatistics } from '../../http/query-stats.ts';
 import { EMPTY_LABELS, Labels, compareLabels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
@@ -24,7 +25,7 @@ import type { Task, TaskContext } from '../../ops/worker-runtime.ts';
 import { Engine } from '../../promql/engine.ts';
 import { runFragment } from '../../promql/exec/fragment.ts';
 import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
-import { parseMetricSelector } from '../../promql/parse/parse.ts';
+import type { ParseOptions } from '../../promql/parse/options.ts';
 import type { QueryResult } from '../../promql/result.ts';
 import { MergedQueryable } from '../../storage/merged.ts';
 import type { Queryable, Texts } from '../../storage/storage.ts';
@@ -32,6 +33,7 @@ import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { headCardinality } from '../../tsdb/head/head-cardinality.ts';
 import { TsdbReader } from '../../tsdb/tsdb-reader.ts';
 import type { TsdbHandle } from '../../tsdb/tsdb-reader.ts';
+import { evaluationError, statisticsOf } from './query-figures.ts';
 
 /** limit: bytes of a page of a streamed remote read, but for its last series. */
 const READ_PAGE_BYTES = 4 << 20;
@@ -45,6 +47,9 @@ export interface QueryWorkerData {
   readonly replicaLabels: readonly string[];
   readonly lookbackDeltaMs: number;
   readonly maxSamples: number;
+  /** The step of subqueries that name none. */
+  readonly defaultStepMs: number;
+  readonly promql: PromqlSettings;
   readonly remoteRead: RemoteReadLimits;
 }
 
@@ -52,6 +57,24 @@ export interface QueryWorkerData {
 export interface RemoteReadLimits {
   readonly sampleLimit: number;
   readonly frameBytesMax: number;
+}
+
+/** What of the experimental parts of PromQL is switched on. */
+export interface PromqlSettings {
+  readonly features: Partial<ParseOptions>;
+  readonly delayedNameRemoval: boolean;
+  readonly typeAndUnitLabels: boolean;
+  /** Whether figures of each step are given to who asks for them. */
+  readonly perStepStats: boolean;
+}
+
+/** A query and how long it waited for its turn. */
+export type QueuedQuery<P extends InstantParams | RangeParams> = P & { readonly queueMs: number };
+
+/** What the tasks of queries answer. */
+export interface EvaluatedQuery {
+  readonly answer: QueryAnswer;
+  readonly stats: QueryStatistics;
 }
 
 /** What `query.readPage` takes: a request as it came, and where the page begins. */
@@ -74,27 +97,37 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
   const queryable = merge(readers, externalLabels, data.replicaLabels);
   // What is read by other programs has the external labels added by whoever writes it, and keeps replica labels.
   const plain = merge(readers, EMPTY_LABELS, []);
-  const engine = new Engine({ lookbackDeltaMs: data.lookbackDeltaMs, maxSamples: data.maxSamples });
+  const engine = new Engine({
+    lookbackDeltaMs: data.lookbackDeltaMs,
+    maxSamples: data.maxSamples,
+    subqueryStepMs: () => data.defaultStepMs,
+    ...data.promql,
+  });
+  const answer = (result: QueryResult, params: QueuedQuery<InstantParams | RangeParams>) =>
+    toAnswer(result, params, data.promql.perStepStats);
   return {
-    'query.instant': async (params: InstantParams, context: TaskContext) => {
-      const options = queryOptions(params, context);
-      return toAnswer(
-        await engine.instant(queryable, params.query, params.timeMs, options),
-        params,
-      );
-    },
-    'query.range': async (params: RangeParams, context: TaskContext) => {
-      const { query, startMs, endMs, stepMs } = params;
-      const options = queryOptions(params, context);
-      return toAnswer(
-        await engine.range(queryable, query, startMs, endMs, stepMs, options),
-        params,
-      );
-    },
-    'query.fragment': async (fragment: Fragment, { signal }: TaskContext) => {
-      const result = await runFragment(fragment, queryable, signal);
-      return new Transfer(result, resultBuffers(result));
-    },
+    'query.instant': (params: QueuedQuery<InstantParams>, context: TaskContext) =>
+      evaluating(async () => {
+        const options = queryOptions(params, context);
+        return answer(
+          await engine.instant(queryable, params.query, params.timeMs, options),
+          params,
+        );
+      }),
+    'query.range': (params: QueuedQuery<RangeParams>, context: TaskContext) =>
+      evaluating(async () => {
+        const { query, startMs, endMs, stepMs } = params;
+        const options = queryOptions(params, context);
+        return answer(
+          await engine.range(queryable, query, startMs, endMs, stepMs, options),
+          params,
+        );
+      }),
+    'query.fragment': (fragment: Fragment, { signal }: TaskContext) =>
+      evaluating(async () => {
+        const result = await runFragment(fragment, queryable, signal);
+        return new Transfer(result, resultBuffers(result));
+      }),
     'query.readPage': async ({ body, cursor }: ReadPageParams, { signal }: TaskContext) => {
       const options = {
         ...data.remoteRead,
@@ -170,11 +203,29 @@ function queryOptions(
   };
 }
 
-function toAnswer(result: QueryResult, { limit = Infinity }: QueryParams): Transfer {
-  const data = encodeResult(result, limit);
+/** Runs an evaluation; what fails for want of memory is told from our own faults. */
+async function evaluating<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw evaluationError(thrown);
+  }
+}
+
+function toAnswer(
+  result: QueryResult,
+  params: QueuedQuery<InstantParams | RangeParams>,
+  perStepStats: boolean,
+): Transfer {
+  const { limit = Infinity, queueMs } = params;
+  const perStep = perStepStats && params.stats === 'all';
+  const stats = statisticsOf(result, params, { queueMs, perStep });
+  const shown = params.stats === undefined ? undefined : JSON.stringify(stats);
+  const data = encodeResult(result, limit, shown);
   const size = result.type === 'matrix' || result.type === 'vector' ? result.labels.length : 1;
   const warnings = size > limit ? [...result.warnings, TRUNCATED_WARNING] : result.warnings;
-  return transferAnswer({ data, warnings, infos: result.infos });
+  const answer = { data, warnings, infos: result.infos };
+  return new Transfer({ answer, stats } satisfies EvaluatedQuery, answerBuffers(answer));
 }
 
 async function findSeries(queryable: Queryable, params: MetadataParams): Promise<Transfer> {
@@ -212,20 +263,18 @@ function truncated(all: readonly unknown[], limit: number): string[] {
   return limit > 0 && all.length > limit ? [TRUNCATED_WARNING] : [];
 }
 
-/** The handler has checked that they parse, so what fails here is a selector of another kind. */
+/** The handler has not looked at long ones. */
 function parseMatcherSets({ matcherSets }: MetadataParams): (readonly Matcher[])[] {
-  return matcherSets.map((text) => {
-    try {
-      return parseMetricSelector(text);
-    } catch (thrown) {
-      throw new CodedError('bad_data', String(thrown), { cause: thrown });
-    }
-  });
+  return matcherSets.map(parseMatcherSet);
 }
 
 function transferAnswer(answer: QueryAnswer): Transfer {
-  const buffers = answer.data.map((piece) => piece.buffer).filter((b) => b instanceof ArrayBuffer);
-  return new Transfer(answer, [...new Set(buffers)]);
+  return new Transfer(answer, answerBuffers(answer));
+}
+
+function answerBuffers({ data }: QueryAnswer): ArrayBuffer[] {
+  const buffers = data.map((piece) => piece.buffer).filter((b) => b instanceof ArrayBuffer);
+  return [...new Set(buffers)];
 }
 
 function resultBuffers(result: FragmentResult): ArrayBuffer[] {

@@ -116,6 +116,10 @@ export function registerStorageMetrics(
     'thanos_compute_pool_worker_deaths',
     'Compute workers that died since the start.',
   );
+  const ended = metrics.gauge(
+    'thanos_compute_pool_workers_ended',
+    'Compute workers that were ended since the start, because a cancelled query did not stop.',
+  );
   const hits = metrics.gauge(
     'thanos_page_cache_hits',
     'Reads answered by the page cache since the start.',
@@ -136,6 +140,7 @@ export function registerStorageMetrics(
     workers.set(stats.workers);
     running.set(stats.running);
     died.set(stats.died);
+    ended.set(stats.ended);
     hits.set(cache.counts.hits);
     misses.set(cache.counts.misses);
     for (const [db, tenant] of sources.dbs) {

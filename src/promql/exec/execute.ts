@@ -19,6 +19,7 @@ import { evaluateCall } from './calls.ts';
 import type { ExecContext } from './context.ts';
 import { evaluateWindows, newWindows, windowFunction } from './fragment.ts';
 import { must, unreachable } from '../../lib/assert.ts';
+import { dropMetadata } from './metric-labels.ts';
 import { evaluateInfo } from './info.ts';
 import { applyMixed, type HistogramSamples } from './mixed-windows.ts';
 import { compactRow, eachHistogram, readRaw, vectorsToRaw } from './raw-series.ts';
@@ -186,7 +187,9 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
       else if (present[s] === HISTOGRAM)
         builder.setHistogram(row, s, histograms[out[s] as number] as FloatHistogram);
     }
-    kept.push(labels);
+    // compat: a name that was to go is not kept by functions that keep names.
+    const loses = !ctx.options.delayedNames && source.dropName[i] === 1;
+    kept.push(loses ? dropMetadata(labels) : labels);
     if (present.includes(FLOAT)) withFloats.push(labels);
     drops.push(source.dropName[i] === 1 || !node.keepName ? 1 : 0);
   }

@@ -2,7 +2,7 @@
 export interface ParseOptions {
   /** limitk, limit_ratio and the functions that are marked experimental. */
   readonly experimentalFunctions: boolean;
-  /** Arithmetic in ranges and offsets: `[5m * 2]`. */
+  /** Arithmetic in ranges and offsets: `[5m * 2]`. On by default since 3.14. */
   readonly durationExpr: boolean;
   /** `anchored` and `smoothed`. */
   readonly extendedRangeSelectors: boolean;
@@ -18,10 +18,13 @@ export const ALL_FEATURES: ParseOptions = {
   binopFill: true,
 };
 
-/** Everything off: Prometheus' defaults. */
+/** Everything off. */
 export const NO_FEATURES: ParseOptions = {
   experimentalFunctions: false,
   durationExpr: false,
   extendedRangeSelectors: false,
   binopFill: false,
 };
+
+/** Prometheus 3.14's defaults. */
+export const DEFAULT_FEATURES: ParseOptions = { ...NO_FEATURES, durationExpr: true };

@@ -18,7 +18,7 @@ import { checkTypes } from './check.ts';
 import { FUNCTIONS } from './functions.ts';
 import { applyAt, applyExtended, applyOffset } from './modifiers.ts';
 import { HEAVY, LIGHT, Nesting } from './nesting.ts';
-import { NO_FEATURES, type ParseOptions } from './options.ts';
+import { DEFAULT_FEATURES, type ParseOptions } from './options.ts';
 import { DurationParser } from './parse-duration.ts';
 import { parseNumber, parseString, secondsToMs } from './parse-literal.ts';
 import { parseSelector } from './parse-selector.ts';
@@ -79,7 +79,7 @@ const PARAMETERISED: ReadonlySet<AggregateOp> = new Set<AggregateOp>([
  * Parses an expression and checks its types.
  * @throws ParseError with Prometheus' text when it is not one.
  */
-export function parseExpr(query: string, options: ParseOptions = NO_FEATURES): Expr {
+export function parseExpr(query: string, options: ParseOptions = DEFAULT_FEATURES): Expr {
   const tokens = new TokenStream(query);
   if (tokens.ahead.kind === 'end of input') {
     tokens.fail({ start: 0, end: 0 }, 'no expression found in input');

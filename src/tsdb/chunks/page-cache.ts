@@ -11,6 +11,7 @@
  */
 import { readSync } from 'node:fs';
 import { readFence } from '../../lib/fence.ts';
+import { shielded } from '../../lib/shield.ts';
 
 /** limit: pages of 64 KiB: 200 chunks of cut order lie in one, and one read of it costs ~20 µs. */
 export const PAGE_BYTES = 65536;
@@ -97,7 +98,9 @@ export class PageCache {
       const start = position - page * PAGE_BYTES;
       const stop = Math.min(end - page * PAGE_BYTES, PAGE_BYTES);
       if (!this.#copyOut(file, page, start, stop, into, at)) {
-        if (!this.#fillAndCopy(files, file, page, start, stop, into, at)) return false;
+        const fill = () => this.#fillAndCopy(files, file, page, start, stop, into, at);
+        // A thread that is ended with the lock would leave the cache without one.
+        if (!shielded(fill)) return false;
       }
       at += wordsOf(start, stop);
       position = page * PAGE_BYTES + stop;

@@ -4,6 +4,7 @@
  * writes: the writer makes `applied` odd while the samples of a write become visible.
  */
 import { readFence } from '../../lib/fence.ts';
+import { shielded } from '../../lib/shield.ts';
 import { H, HEADER, S } from './arena-layout.ts';
 import type { ArenaView } from './arena.ts';
 
@@ -29,7 +30,8 @@ export function newestTimes(
     readFence();
     if (first.published(H.applied) === before) return times;
   }
-  return takeAlone(views, found, times);
+  // Whoever is ended while the writer waits for him would make it wait at each write.
+  return shielded(() => takeAlone(views, found, times));
 }
 
 /** Holds the writer back, for as long as looking at the series takes. */

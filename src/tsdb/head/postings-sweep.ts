@@ -3,6 +3,7 @@
  * which is odd meanwhile. Readers that looked at the index beside it look again.
  */
 import { readFence } from '../../lib/fence.ts';
+import { enterShield, leaveShield } from '../../lib/shield.ts';
 import { H, HEADER, PAIR } from './arena-layout.ts';
 import type { ArenaView, ArenaWriter } from './arena.ts';
 import { letReadersGo } from './newest-times.ts';
@@ -49,6 +50,7 @@ export function lookStably<T>(
   try {
     for (let n = 1; ; n++) {
       if (n > TRIES && !held) {
+        enterShield();
         held = true;
         for (const view of views) Atomics.add(view.i32, WAITING, 1);
       }
@@ -64,7 +66,10 @@ export function lookStably<T>(
         return found;
     }
   } finally {
-    if (held) for (const view of views) release(view);
+    if (held) {
+      for (const view of views) release(view);
+      leaveShield();
+    }
   }
 }
 

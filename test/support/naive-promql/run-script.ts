@@ -64,7 +64,7 @@ function checkEval(command: EvalCommand, series: readonly NaiveSeries[]): string
 
 /** An answer of floats in the engine's form. */
 function toResult(answer: Answer): QueryResult {
-  const stats = { samplesTotal: 0, samplesPeak: 0, elapsedMs: 0 };
+  const stats = { samplesTotal: 0, samplesPeak: 0, elapsedMs: 0, prepareMs: 0, evalMs: 0 };
   const rest = { warnings: [], infos: [], stats };
   switch (answer.type) {
     case 'string':
