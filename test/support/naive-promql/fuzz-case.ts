@@ -20,6 +20,8 @@ import { NaiveError, Unspecified, type NaiveSeries } from './sample.ts';
 export interface FuzzCase {
   readonly text: string;
   readonly quality: Quality;
+  /** Whether rounded values are to the bit, too, unless work is divided. */
+  readonly isOrdered: boolean;
   /** The step is 0 of an instant query. */
   readonly times: Grid;
   readonly lookbackMs: number;
@@ -50,10 +52,12 @@ export function generateCase(seed: number, i: number): FuzzCase {
   const random = new Random(seed * 1_000_003 + i * 7919 + 1);
   const isInstant = chance(random, 0.4);
   const times = generateTimes(random, data, isInstant);
-  const { text, quality } = new ExpressionGenerator(random, data).query(isInstant);
+  const generator = new ExpressionGenerator(random, data);
+  const { text, quality } = generator.query(isInstant);
   return {
     text,
     quality,
+    isOrdered: generator.isOrdered,
     times,
     lookbackMs: pick(random, [300_000, 300_000, 60_000, 30_000]),
     delayedNames: chance(random, 0.3),
@@ -141,7 +145,8 @@ export async function runCase(asked: FuzzCase, i: number): Promise<Verdict> {
     const got = await askEngine(asked, { storage: new NaiveStorage(asked.series) });
     const known = knownDifference(asked, want, got);
     if (known !== undefined) return { kind: 'known', what: known };
-    const wrong = compareOutcomes(want, got, toleranceOf(asked)) ?? (await divided(asked, got, i));
+    const wrong =
+      compareOutcomes(want, got, toleranceOf(asked, false)) ?? (await divided(asked, got, i));
     if (wrong !== undefined) return { kind: 'different', why: wrong };
   } catch (thrown) {
     if (thrown instanceof CodedError && thrown.code === 'not_implemented') {
@@ -174,14 +179,16 @@ function isEmpty(answer: Answer): boolean {
   return answer.type === 'matrix' && answer.series.length === 0;
 }
 
-function toleranceOf({ text, quality }: FuzzCase): Tolerance {
+/** How answers are compared when work is divided among shards, and when it is not. */
+function toleranceOf({ text, quality, isOrdered }: FuzzCase, isDivided: boolean): Tolerance {
   const call = /^(?:sort|topk|bottomk|sort_desc|sort_by_label|sort_by_label_desc)\b/.exec(
     text,
   )?.[0];
   const isOnlyCall =
     call !== undefined && /^\w+\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)$/.test(text);
   const order = !isOnlyCall ? 'none' : call.includes('label') ? 'labels' : 'values';
-  return { relative: quality === 'rounded' ? SUM_TOLERANCE : 0, order };
+  const isRounded = quality === 'rounded' && (isDivided || !isOrdered);
+  return { relative: isRounded ? SUM_TOLERANCE : 0, order };
 }
 
 /** With one shard everything is as without workers; with more, how many workers there are makes no difference. */
@@ -191,8 +198,8 @@ async function divided(asked: FuzzCase, whole: Outcome, i: number): Promise<stri
   const ask = (count: number) =>
     askEngine(asked, { storage, runFragments: workers(count, storage) });
   const alone = await ask(1);
-  const exact: Tolerance = { relative: 0, order: toleranceOf(asked).order };
-  const wrong = compareOutcomes(whole, alone, shards === 1 ? exact : toleranceOf(asked));
+  const exact: Tolerance = { relative: 0, order: toleranceOf(asked, true).order };
+  const wrong = compareOutcomes(whole, alone, shards === 1 ? exact : toleranceOf(asked, true));
   if (wrong !== undefined) return `with ${shards} shards: ${wrong}`;
   const together = compareOutcomes(alone, await ask(i % 2 === 0 ? 2 : 7), exact);
   return together === undefined ? undefined : `with more workers on ${shards} shards: ${together}`;

@@ -50,6 +50,8 @@ export class ExpressionGenerator {
   #mayPin = true;
 
   readonly #hasNatives: boolean;
+  /** Whether all sums are of series whose order Prometheus defines: those of selectors, by their labels. */
+  #isOrdered = true;
 
   constructor(random: Random, data: DataSet) {
     this.#random = random;
@@ -65,6 +67,11 @@ export class ExpressionGenerator {
     if (isInstant && roll < 0.125) return { text: '"text"', quality: 'exact' };
     if (isInstant && roll < 0.17) return this.#sorted();
     return this.#vector(1 + this.#random.below(4), 'rounded');
+  }
+
+  /** Whether even rounded values have the same bits wherever series are added up one after the other. */
+  get isOrdered(): boolean {
+    return this.#isOrdered;
   }
 
   #pick<T>(items: readonly T[]): T {
@@ -194,6 +201,7 @@ export class ExpressionGenerator {
 
   /** What is done with native histograms. */
   #ofNatives(depth: number, most: Quality): Generated {
+    this.#isOrdered = false;
     const natives = this.#data.metrics.filter(isNative);
     const selector = this.#selector(this.#pick(natives));
     const leaf = `${selector}${this.#modifiers()}`;
@@ -249,11 +257,11 @@ export class ExpressionGenerator {
     const by = this.#grouping();
     const roll = this.#random.below(20);
     if (roll < 5) {
-      const { text, quality } = this.#vector(depth - 1, most === 'rounded' ? 'rounded' : 'dyadic');
+      const { text, quality } = this.#summand(depth, most);
       return { text: `sum${by} (${text})`, quality: quality === 'dyadic' ? 'dyadic' : 'rounded' };
     }
     if (roll < 8) {
-      const { text, quality } = this.#vector(depth - 1, most === 'rounded' ? 'rounded' : 'dyadic');
+      const { text, quality } = this.#summand(depth, most);
       return { text: `avg${by} (${text})`, quality: quality === 'dyadic' ? 'exact' : 'rounded' };
     }
     if (roll < 10) {
@@ -261,11 +269,13 @@ export class ExpressionGenerator {
       return { text: `${this.#pick(['count', 'group'])}${by} (${text})`, quality: 'dyadic' };
     }
     if (roll < 13) {
-      const { text, quality } = this.#vector(depth - 1, most);
+      const { text, quality } = this.#chance(0.5)
+        ? this.#leaf(most)
+        : this.#vector(depth - 1, most);
       return { text: `${this.#pick(['min', 'max'])}${by} (${text})`, quality };
     }
     if (roll === 13) {
-      const { text } = this.#vector(depth - 1, 'exact');
+      const { text } = this.#summand(depth, 'exact');
       return { text: `${this.#pick(['stddev', 'stdvar'])}${by} (${text})`, quality: 'rounded' };
     }
     if (roll === 14) {
@@ -289,6 +299,16 @@ export class ExpressionGenerator {
     if (roll === 18) return this.#selection(by, ordered, ['limitk']);
     const ratio = this.#pick(['0.5', '-0.5', '0.3', '1', '-2', '0']);
     return { text: `limit_ratio${by} (${ratio}, ${ordered.text})`, quality: ordered.quality };
+  }
+
+  /** What is added up: series in a known order, or anything. */
+  #summand(depth: number, most: Quality): Generated {
+    if (most !== 'dyadic' && this.#chance(0.5)) {
+      return this.#chance(0.5) ? this.#leaf('exact') : this.#rangeCall(1);
+    }
+    this.#isOrdered = false;
+    if (most === 'exact') return this.#vector(depth - 1, 'exact');
+    return this.#vector(depth - 1, most === 'rounded' ? 'rounded' : 'dyadic');
   }
 
   #selection(by: string, of: Generated, names: readonly string[]): Generated {

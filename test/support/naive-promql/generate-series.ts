@@ -114,7 +114,7 @@ function sampleTimes(random: Random, startMs: number, endMs: number): number[] {
     times.push(t + (jitterMs === 0 ? 0 : random.below(jitterMs)));
     t += intervalMs;
     if (chance(random, 0.05)) t += intervalMs * (1 + random.below(3));
-    if (chance(random, 0.01)) t += 400_000;
+    if (chance(random, 0.02)) t += 400_000;
   }
   return times;
 }
@@ -188,6 +188,8 @@ function gauge(random: Random): () => number {
 /** Numbers of any size, and some that are next to each other. */
 function wild(random: Random): () => number {
   const near = random.float() * 1e3;
+  // Sums of these are too large for a double.
+  if (chance(random, 0.3)) return () => (random.float() - 0.3) * Number.MAX_VALUE;
   return () => {
     if (chance(random, 0.1)) return pick(random, [1e308, -1e308, 5e-324, 1e17, 2 ** 53 + 2, -0]);
     if (chance(random, 0.4)) return near * (1 + random.below(8) * Number.EPSILON);
