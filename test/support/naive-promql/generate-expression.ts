@@ -66,7 +66,17 @@ export class ExpressionGenerator {
     if (isInstant && roll < 0.12) return this.#matrix(2);
     if (isInstant && roll < 0.125) return { text: '"text"', quality: 'exact' };
     if (isInstant && roll < 0.17) return this.#sorted();
+    if (roll < 0.3) return this.#dashboardSum();
     return this.#vector(1 + this.#random.below(4), 'rounded');
+  }
+
+  /** What most queries are, and what is computed where the samples are: an aggregation of a selector or its rates. */
+  #dashboardSum(): Generated {
+    const op = this.#pick(['sum', 'avg', 'min', 'max', 'count', 'group']);
+    const { text, quality } = this.#chance(0.5) ? this.#leaf('exact') : this.#rangeCall(1);
+    const isSum = op === 'sum' || op === 'avg';
+    const result = isSum && quality !== 'dyadic' ? 'rounded' : worst(quality, 'exact');
+    return { text: `${op}${this.#grouping()} (${text})`, quality: result };
   }
 
   /** Whether even rounded values have the same bits wherever series are added up one after the other. */

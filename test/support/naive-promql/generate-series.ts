@@ -179,9 +179,10 @@ function growing(random: Random, { least, most }: { least: number; most: number 
 function gauge(random: Random): () => number {
   const odd = chance(random, 0.4) ? 0.06 : 0;
   const scale = pick(random, [1, 8, 8]);
+  const lowest = pick(random, [-1500, -1500, -4000, 1]);
   return () => {
     if (chance(random, odd)) return pick(random, [NaN, Infinity, -Infinity, -0, 0]);
-    return (random.below(4000) - 1500) / scale;
+    return (lowest + random.below(4000)) / scale;
   };
 }
 
