@@ -3,7 +3,14 @@
  * Exponential histograms come to the coarser schema and the wider zero bucket, custom ones to the bounds that both have.
  */
 import { RESET_HINT } from '../histogram.ts';
-import { beyondZero, coarser, commonBounds, commonZero, onBounds } from './bucket-layout.ts';
+import {
+  addOnBounds,
+  beyondZero,
+  coarser,
+  commonBounds,
+  commonZero,
+  onBounds,
+} from './bucket-layout.ts';
 import { isCustom, sameNumbers } from './float-histogram.ts';
 import type { BucketSide, FloatHistogram } from './float-histogram.ts';
 
@@ -36,7 +43,13 @@ function combine(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): Combined |
     ...totals,
     // Custom buckets have no zero bucket: nothing is added, or -0 would become 0.
     zeroCount: isCustom(a) ? a.zeroCount : left.zeroCount + sign * right.zeroCount,
-    positive: merge(left.positive, right.positive, sign),
+    positive: reconciled
+      ? addOnBounds(left.positive, b.positive, {
+          from: b.customValues,
+          to: left.customValues,
+          sign,
+        })
+      : merge(left.positive, right.positive, sign),
     negative: merge(left.negative, right.negative, sign),
   };
   return { histogram, collision, reconciled };

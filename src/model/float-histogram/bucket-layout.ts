@@ -34,12 +34,40 @@ export function commonBounds(a: Float64Array, b: Float64Array): Float64Array {
 
 /** Custom buckets as they fall into those of fewer bounds: each goes where its upper bound is reached. */
 export function onBounds(side: BucketSide, from: Float64Array, to: Float64Array): BucketSide {
+  return regroup(side, targetOnBounds(from, to));
+}
+
+/** The bucket of fewer bounds that one falls into; asked in ascending order. */
+function targetOnBounds(from: Float64Array, to: Float64Array): (index: number) => number {
   let next = 0;
-  return regroup(side, (index) => {
+  return (index) => {
     if (index >= from.length) return to.length;
     while (next < to.length && (to[next] as number) < (from[index] as number)) next++;
     return next;
-  });
+  };
+}
+
+/**
+ * Adds custom buckets of other bounds to buckets of fewer bounds, `to`, one after the other, times `sign`.
+ * compat: Prometheus adds them up in this order (float_histogram.go, addCustomBucketsWithMismatches).
+ */
+export function addOnBounds(
+  sum: BucketSide,
+  side: BucketSide,
+  {
+    from,
+    to,
+    sign,
+  }: { readonly from: Float64Array; readonly to: Float64Array; readonly sign: 1 | -1 },
+): BucketSide {
+  const counts = new Float64Array(to.length + 1);
+  for (const [i, index] of sum.index.entries()) counts[index] = sum.count[i] as number;
+  const target = targetOnBounds(from, to);
+  for (const [i, index] of side.index.entries()) {
+    const at = target(index);
+    counts[at] = (counts[at] as number) + sign * (side.count[i] as number);
+  }
+  return { index: Int32Array.from(counts.keys()), count: counts };
 }
 
 /** A zero bucket: how far it reaches, and what is in it. */
