@@ -15,7 +15,9 @@ import { printHistogram } from './histogram-text.ts';
 import { limitRatio } from './limit-ratio.ts';
 import { eachHistogram } from './raw-series.ts';
 import { selectK } from './select-k.ts';
+import { cellsOf } from './cells.ts';
 import {
+  FLOAT,
   HISTOGRAM,
   VectorBuilder,
   hasAny,
@@ -88,6 +90,7 @@ function aggregateStates(
       : undefined;
   if (op === 'min' || op === 'max') noteIgnored(ctx, node, input);
   for (const [g, rows] of groups.rows.entries()) {
+    ctx.check();
     for (const row of rows) {
       const [from, to] = [row * steps, (row + 1) * steps];
       addRow(states, g, input.values.subarray(from, to), input.present.subarray(from, to));
@@ -172,6 +175,7 @@ function aggregateQuantile(
   const builder = new VectorBuilder(steps, groups.labels.length);
   for (const [g, rows] of groups.rows.entries()) {
     const row = builder.add(groups.labels[g] as Labels, 0);
+    ctx.check();
     const buffer = new Float64Array(rows.length);
     for (let s = 0; s < steps; s++) {
       let n = 0;
@@ -213,10 +217,9 @@ function countValues(
   const names = node.without ? node.labels : [...node.labels, name];
   const signatures = new Signatures(names, !node.without);
   const { steps, labels, values, present } = input;
-  const rows: number[] = [];
-  const counts: Float64Array[] = [];
-  const builder = new VectorBuilder(steps);
+  const counts = new ValueCounts(steps);
   for (const [i, label] of labels.entries()) {
+    ctx.check();
     for (let s = 0; s < steps; s++) {
       const cell = i * steps + s;
       if (present[cell] === 0) continue;
@@ -224,17 +227,36 @@ function countValues(
         present[cell] === HISTOGRAM
           ? printHistogram(histogramOf(input, cell))
           : printFloat(values[cell] as number);
-      const id = signatures.id(label.with(name, text));
-      rows[id] ??= builder.add(signatures.labels[id] as Labels, 0);
-      const count = (counts[id] ??= new Float64Array(steps));
-      count[s] = (count[s] as number) + 1;
+      counts.add(signatures.id(label.with(name, text)), s);
     }
   }
-  for (const [id, row] of rows.entries()) {
-    for (let s = 0; s < steps; s++) {
-      const count = counts[id]?.[s] ?? 0;
-      if (count > 0) builder.set(row, s, count);
-    }
+  if (labels.length === 0) return newVectors([], steps);
+  return mergeResult(ctx, counts.finish(signatures.labels));
+}
+
+/** How often each value occurs at each step. Most occur at few, so only those take room until it is known how many there are. */
+class ValueCounts {
+  readonly #steps: number;
+  readonly #counts = new Map<number, number>();
+
+  constructor(steps: number) {
+    this.#steps = steps;
   }
-  return labels.length === 0 ? newVectors([], steps) : mergeResult(ctx, builder.finish());
+
+  /** Counts one more of the value with a number. */
+  add(id: number, step: number): void {
+    const cell = id * this.#steps + step;
+    this.#counts.set(cell, (this.#counts.get(cell) ?? 0) + 1);
+    cellsOf(id + 1, this.#steps);
+  }
+
+  /** A row a value, by the labels of their numbers. */
+  finish(labels: readonly Labels[]): StepVectors {
+    const vectors = newVectors([...labels], this.#steps);
+    for (const [cell, count] of this.#counts) {
+      vectors.values[cell] = count;
+      vectors.present[cell] = FLOAT;
+    }
+    return vectors;
+  }
 }

@@ -257,8 +257,8 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['sort_by_label_desc', sortByLabel(-1)],
   [
     'label_replace',
-    (_ctx, _node, args) =>
-      labelReplace(vectorsAt(args, 0), {
+    (ctx, _node, args) =>
+      labelReplace(ctx, vectorsAt(args, 0), {
         target: textAt(args, 1),
         replacement: textAt(args, 2),
         source: textAt(args, 3),
@@ -267,9 +267,9 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ],
   [
     'label_join',
-    (_ctx, _node, args) => {
+    (ctx, _node, args) => {
       const sources = args.slice(3).map((_, i) => textAt(args, i + 3));
-      return labelJoin(vectorsAt(args, 0), textAt(args, 1), textAt(args, 2), sources);
+      return labelJoin(ctx, vectorsAt(args, 0), textAt(args, 1), textAt(args, 2), sources);
     },
   ],
   [

@@ -6,6 +6,7 @@ import type { Queryable, SeriesSet } from '../../storage/storage.ts';
 import type { SelectPlan } from '../plan/node.ts';
 import { Annotations } from './annotations.ts';
 import type { CounterView } from '../funcs/counter-view.ts';
+import { TOO_MANY_SAMPLES } from './cells.ts';
 import type { FragmentRunner } from './fragment.ts';
 
 /** Settings of an evaluation. */
@@ -107,10 +108,7 @@ export class ExecContext {
     this.#samplesNow += samples;
     if (this.#samplesNow > this.samplesPeak) this.samplesPeak = this.#samplesNow;
     if (this.#samplesNow > this.options.maxSamples) {
-      throw new CodedError(
-        'execution',
-        'query processing would load too many samples into memory in query execution',
-      );
+      throw new CodedError('execution', TOO_MANY_SAMPLES);
     }
   }
 

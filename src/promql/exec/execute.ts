@@ -20,6 +20,7 @@ import type { ExecContext } from './context.ts';
 import { evaluateWindows, newWindows, windowFunction } from './fragment.ts';
 import { must, unreachable } from '../../lib/assert.ts';
 import { dropMetadata } from './metric-labels.ts';
+import { cellsOf } from './cells.ts';
 import { evaluateInfo } from './info.ts';
 import { applyMixed, type HistogramSamples } from './mixed-windows.ts';
 import { compactRow, eachHistogram, readRaw, vectorsToRaw } from './raw-series.ts';
@@ -41,6 +42,7 @@ import {
 /** The value of a node over its grid. */
 export async function evaluate(ctx: ExecContext, node: PlanNode): Promise<Value> {
   await ctx.breathe();
+  cellsOf(1, node.grid.count);
   const before = ctx.held;
   const value = await evaluateNode(ctx, node);
   ctx.settle(before, sampleCount(value));
@@ -170,6 +172,7 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
   const withFloats: Labels[] = [];
   const before = ctx.samplesTotal;
   for (const [i, labels] of source.labels.entries()) {
+    ctx.check();
     windows.length = compactRow(source, i, inner, t, v);
     ctx.samplesTotal += evaluateWindows(windows, func, spec, out, present);
     const histograms: FloatHistogram[] = [];

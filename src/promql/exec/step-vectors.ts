@@ -9,6 +9,7 @@
 import { must } from '../../lib/assert.ts';
 import type { FloatHistogram } from '../../model/float-histogram/float-histogram.ts';
 import type { Labels } from '../../model/labels.ts';
+import { cellsOf } from './cells.ts';
 import type { MatrixHistograms } from '../../model/float-histogram/matrix-histograms.ts';
 
 /** In {@link StepVectors.present}: what a cell holds. */
@@ -55,7 +56,7 @@ export type Value = StepVectors | StepScalars | StringValue | RawSeries;
 
 /** A vector of so many series without any value. */
 export function newVectors(labels: Labels[], steps: number): StepVectors {
-  const size = labels.length * steps;
+  const size = cellsOf(labels.length, steps);
   return {
     kind: 'vectors',
     steps,
@@ -83,8 +84,9 @@ export class VectorBuilder {
 
   constructor(steps: number, rows = 16) {
     this.#steps = steps;
-    this.#values = new Float64Array(rows * steps);
-    this.#present = new Uint8Array(rows * steps);
+    const size = cellsOf(rows, steps);
+    this.#values = new Float64Array(size);
+    this.#present = new Uint8Array(size);
   }
 
   /** Adds an empty row and returns its index. */
@@ -92,7 +94,7 @@ export class VectorBuilder {
     const row = this.#labels.length;
     this.#labels.push(labels);
     this.#drop.push(dropName);
-    const size = (row + 1) * this.#steps;
+    const size = cellsOf(row + 1, this.#steps);
     if (size > this.#values.length) {
       const values = new Float64Array(size * 2);
       const present = new Uint8Array(size * 2);

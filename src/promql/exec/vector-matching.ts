@@ -212,6 +212,7 @@ class Join {
     const oneRows = rowsBySignature(oneIds);
     const count = Math.max(manyRows.length, oneRows.length);
     for (let id = 0; id < count; id++) {
+      this.#ctx.check();
       const m = manyRows[id] ?? [];
       const o = oneRows[id] ?? [];
       if (m.length === 0 && fills.many === undefined && o.length < 2) continue;
