@@ -5,8 +5,13 @@ import type { BucketSide, FloatHistogram } from './float-histogram.ts';
 /** Buckets of a coarser schema, as those of the finer one fall into them. */
 export function coarser(side: BucketSide, from: number, to: number): BucketSide {
   if (from === to || side.index.length === 0) return side;
+  return regroup(side, coarserIndex(from, to));
+}
+
+/** The index of the bucket of a coarser schema that one of the finer schema falls into. */
+export function coarserIndex(from: number, to: number): (index: number) => number {
   const shift = from - to;
-  return regroup(side, (index) => ((index - 1) >> shift) + 1);
+  return (index) => ((index - 1) >> shift) + 1;
 }
 
 /** Buckets with other indexes, which ascend as the old ones do; those that come to the same index are added up. */
@@ -38,7 +43,7 @@ export function onBounds(side: BucketSide, from: Float64Array, to: Float64Array)
 }
 
 /** The bucket of fewer bounds that one falls into; asked in ascending order. */
-function targetOnBounds(from: Float64Array, to: Float64Array): (index: number) => number {
+export function targetOnBounds(from: Float64Array, to: Float64Array): (index: number) => number {
   let next = 0;
   return (index) => {
     if (index >= from.length) return to.length;

@@ -1,13 +1,14 @@
 /**
  * Compensated sums of native histograms: beside the running sum runs a second histogram of the same buckets, which holds what
- * rounding took from each count (prometheus float_histogram.go, KahanAdd).
+ * rounding took from each count (prometheus float_histogram.go, KahanAdd, whose order of additions this has).
  */
-import { sumError } from '../../lib/kahan.ts';
-import { align, commonHint } from './add-histograms.ts';
-import { beyondZero, coarser, onBounds } from './bucket-layout.ts';
+import { commonHint } from './add-histograms.ts';
 import { exponentialBound } from './bucket-bounds.ts';
+import { coarserIndex, commonBounds, commonZero, targetOnBounds } from './bucket-layout.ts';
 import { isCustom, sameNumbers } from './float-histogram.ts';
 import type { BucketSide, FloatHistogram } from './float-histogram.ts';
+import { Lossy, addLossy, lossySide, regroupLossy, splitSide } from './lossy-buckets.ts';
+import type { LossySide } from './lossy-buckets.ts';
 
 /** A running sum; both histograms have buckets at the same indexes. */
 export interface CompensatedSum {
@@ -24,27 +25,97 @@ export interface Addition {
 
 /** Adds a histogram; undefined when only one of the two has custom buckets. */
 export function addCompensated(sum: CompensatedSum, other: FloatHistogram): Addition | undefined {
-  const { value } = sum;
+  const { value, lost } = sum;
   if (isCustom(value) !== isCustom(other)) return undefined;
-  const { left, right, reconciled } = align(value, other);
-  const lost = followLayout(sum.lost ?? emptied(value), value, left);
-  const count = new Lossy(value.count, lost.count).add(other.count);
-  const total = new Lossy(value.sum, lost.sum).add(other.sum);
-  const zero = new Lossy(left.zeroCount, lost.zeroCount);
-  // Custom buckets have no zero bucket: nothing is added, or -0 would become 0.
-  if (!isCustom(value)) zero.add(right.zeroCount);
-  const positive = addSides(left.positive, lost.positive, right.positive);
-  const negative = addSides(left.negative, lost.negative, right.negative);
+  const parts = isCustom(value) ? addCustom(sum, other) : addExponential(sum, other);
+  const count = new Lossy(value.count, lost?.count ?? 0).add(other.count);
+  const total = new Lossy(value.sum, lost?.sum ?? 0).add(other.sum);
+  const positive = splitSide(parts.positive);
+  const negative = splitSide(parts.negative);
   const part = (name: 'value' | 'lost'): FloatHistogram => ({
-    ...left,
+    ...parts.layout,
     hint: commonHint(value.hint, other.hint).hint,
     count: count[name],
     sum: total[name],
-    zeroCount: zero[name],
+    zeroCount: parts.zero[name],
     positive: positive[name],
     negative: negative[name],
   });
-  return { sum: { value: part('value'), lost: part('lost') }, reconciled };
+  return { sum: { value: part('value'), lost: part('lost') }, reconciled: parts.reconciled };
+}
+
+/** The buckets of a sum after an addition. */
+interface Parts {
+  readonly layout: Pick<FloatHistogram, 'schema' | 'zeroThreshold' | 'customValues'>;
+  readonly zero: Lossy;
+  readonly positive: LossySide;
+  readonly negative: LossySide;
+  readonly reconciled: boolean;
+}
+
+function addCustom({ value, lost }: CompensatedSum, other: FloatHistogram): Parts {
+  const { schema, zeroThreshold, customValues } = value;
+  // Custom buckets have no zero bucket: nothing is added, or -0 would become 0.
+  const rest = { zero: new Lossy(value.zeroCount, 0), negative: lossySide(value.negative) };
+  const own = lossySide(value.positive, lost?.positive);
+  if (sameNumbers(customValues, other.customValues)) {
+    const layout = { schema, zeroThreshold, customValues };
+    const positive = addLossy(own, lossySide(other.positive));
+    return { layout, ...rest, positive, reconciled: false };
+  }
+  const bounds = commonBounds(customValues, other.customValues);
+  const cells = Array.from({ length: bounds.length + 1 }, () => new Lossy(0, 0));
+  const put = (side: LossySide, from: Float64Array): void => {
+    const target = targetOnBounds(from, bounds);
+    for (const [i, index] of side.index.entries()) {
+      const { value: more, lost: missing } = side.cells[i] as Lossy;
+      (cells[target(index)] as Lossy).add(more).add(missing);
+    }
+  };
+  put(own, customValues);
+  put(lossySide(other.positive), other.customValues);
+  const layout = { schema, zeroThreshold, customValues: bounds };
+  return { layout, ...rest, positive: { index: [...cells.keys()], cells }, reconciled: true };
+}
+
+function addExponential({ value, lost }: CompensatedSum, other: FloatHistogram): Parts {
+  const schema = Math.min(value.schema, other.schema);
+  const [, otherZero] = commonZero(value, other);
+  const { threshold } = otherZero;
+  const zero = new Lossy(value.zeroCount, lost?.zeroCount ?? 0);
+  const widened = threshold !== value.zeroThreshold;
+  const sideOf = (name: 'positive' | 'negative'): LossySide => {
+    let own = lossySide(value[name], lost?.[name]);
+    if (widened) own = takeIntoZero(own, value.schema, { zero, threshold });
+    const more = beyond(other[name], other.schema, threshold);
+    return addLossy(
+      regroupLossy(own, coarserIndex(value.schema, schema)),
+      regroupLossy(more, coarserIndex(other.schema, schema)),
+    );
+  };
+  const positive = sideOf('positive');
+  const negative = sideOf('negative');
+  zero.add(otherZero.count);
+  const layout = { schema, zeroThreshold: threshold, customValues: value.customValues };
+  return { layout, zero, positive, negative, reconciled: false };
+}
+
+/** Adds the buckets that a wider zero bucket reaches to it; answers the others. */
+function takeIntoZero(
+  { index, cells }: LossySide,
+  schema: number,
+  { zero, threshold }: { readonly zero: Lossy; readonly threshold: number },
+): LossySide {
+  let from = 0;
+  while (from < index.length && exponentialBound(schema, index[from] as number) <= threshold) {
+    const { value, lost } = cells[from++] as Lossy;
+    zero.add(value).add(lost);
+  }
+  return { index: index.slice(from), cells: cells.slice(from) };
+}
+
+function beyond(side: BucketSide, schema: number, threshold: number): LossySide {
+  return takeIntoZero(lossySide(side), schema, { zero: new Lossy(0, 0), threshold });
 }
 
 /** The sum with what was lost put back. */
@@ -73,96 +144,4 @@ export function hasOverflow(histogram: FloatHistogram): boolean {
     positive.count.some(isInfinite) ||
     negative.count.some(isInfinite)
   );
-}
-
-/** A number and what was lost in adding it up. */
-class Lossy {
-  value: number;
-  lost: number;
-
-  constructor(value: number, lost: number) {
-    this.value = value;
-    this.lost = lost;
-  }
-
-  add(more: number): this {
-    const total = this.value + more;
-    if (Math.abs(total) === Infinity) this.lost = 0;
-    else this.lost += sumError(this.value, more, total);
-    this.value = total;
-    return this;
-  }
-}
-
-function emptied(histogram: FloatHistogram): FloatHistogram {
-  const empty = ({ index }: BucketSide): BucketSide => ({
-    index,
-    count: new Float64Array(index.length),
-  });
-  return {
-    ...histogram,
-    count: 0,
-    sum: 0,
-    zeroCount: 0,
-    positive: empty(histogram.positive),
-    negative: empty(histogram.negative),
-  };
-}
-
-/** What was lost, in the layout that the value came to. */
-function followLayout(
-  lost: FloatHistogram,
-  before: FloatHistogram,
-  after: FloatHistogram,
-): FloatHistogram {
-  if (isCustom(before)) {
-    if (sameNumbers(before.customValues, after.customValues)) return lost;
-    return { ...lost, positive: onBounds(lost.positive, before.customValues, after.customValues) };
-  }
-  const { zeroThreshold } = after;
-  const widened = zeroThreshold !== before.zeroThreshold;
-  if (!widened && before.schema === after.schema) return lost;
-  let { zeroCount } = lost;
-  const follow = (side: BucketSide): BucketSide => {
-    if (!widened) return coarser(side, before.schema, after.schema);
-    for (let i = 0; i < side.index.length; i++) {
-      if (exponentialBound(before.schema, side.index[i] as number) <= zeroThreshold)
-        zeroCount += side.count[i] as number;
-    }
-    const rest = beyondZero(side, before.schema, zeroThreshold);
-    return coarser(rest, before.schema, after.schema);
-  };
-  const positive = follow(lost.positive);
-  const negative = follow(lost.negative);
-  return { ...lost, zeroCount, positive, negative };
-}
-
-/** Adds a side to another one and to what that has lost, whose buckets are at the same indexes. */
-function addSides(
-  a: BucketSide,
-  lostOfA: BucketSide,
-  b: BucketSide,
-): { value: BucketSide; lost: BucketSide } {
-  const index = new Int32Array(a.index.length + b.index.length);
-  const value = new Float64Array(index.length);
-  const lost = new Float64Array(index.length);
-  let n = 0;
-  for (let i = 0, j = 0; i < a.index.length || j < b.index.length; n++) {
-    const x = i < a.index.length ? (a.index[i] as number) : Infinity;
-    const y = j < b.index.length ? (b.index[j] as number) : Infinity;
-    const cell = new Lossy(0, 0);
-    if (x <= y) {
-      cell.value = a.count[i] as number;
-      cell.lost = lostOfA.count[i++] as number;
-    }
-    if (y <= x) cell.add(b.count[j++] as number);
-    index[n] = Math.min(x, y);
-    value[n] = cell.value;
-    lost[n] = cell.lost;
-  }
-  const indexes = index.slice(0, n);
-  return {
-    value: { index: indexes, count: value.slice(0, n) },
-    lost: { index: indexes, count: lost.slice(0, n) },
-  };
 }
