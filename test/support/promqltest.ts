@@ -16,6 +16,7 @@ import {
 import { pinnedQueries } from './promqltest-pinned.ts';
 import { parseScript, type EvalCommand, type TextExpectation } from './promqltest-script.ts';
 import { ScriptStorage } from './promqltest-storage.ts';
+import { strictly } from './promqltest-strict.ts';
 
 /** What became of one eval command. */
 export interface Outcome {
@@ -39,17 +40,24 @@ export function newTestEngine(): Engine {
   return new Engine(options);
 }
 
+/** How a script is run. */
+export interface ScriptOptions {
+  /** Whether the script has to tell all annotations and counter reset hints, as ours do. */
+  readonly strict?: boolean;
+}
+
 /** Runs all commands of a script. */
 export async function runScript(
   text: string,
-  engine: Engine = newTestEngine(),
+  { strict = false }: ScriptOptions = {},
 ): Promise<Outcome[]> {
+  const engine = newTestEngine();
   let storage = new ScriptStorage();
   const outcomes: Outcome[] = [];
   for (const command of parseScript(text)) {
     if (command.kind === 'clear') storage = new ScriptStorage();
     else if (command.kind === 'load') storage.load(command);
-    else outcomes.push(await runEval(engine, storage, command));
+    else outcomes.push(await runEval(engine, storage, strict ? strictly(command) : command));
   }
   return outcomes;
 }
