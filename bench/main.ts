@@ -1,5 +1,6 @@
 /**
- * `npm run bench [-- name …]`: runs the benches by name, all by default, and prints a JSON line each. The server runs
+ * `npm run bench [-- name …]`: runs the benches by name, all by default, and prints JSON, a line each or
+ * one for each thing that was measured. The server runs
  * from a fresh bundle, as it does where the package is installed. docs/design/0001 fixes data and method.
  */
 import { execFileSync } from 'node:child_process';
@@ -10,13 +11,17 @@ import { benchCompact } from './macro/compact.ts';
 import { benchIngest } from './macro/ingest.ts';
 import { benchReady } from './macro/ready.ts';
 import { benchReplay } from './macro/replay.ts';
+import { benchQueryHead } from './macro/query-head.ts';
 import { benchQuery } from './macro/query.ts';
 import { benchStartup } from './macro/startup.ts';
 import { benchDecode } from './micro/decode.ts';
 
 const SERVER: readonly [string, ...string[]] = [process.execPath, join(ROOT, 'dist/main.js')];
 
-const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+/** A bench gives one line, or several, each as soon as it is known. */
+type Bench = () => Promise<unknown> | AsyncGenerator;
+
+const BENCHES: Readonly<Record<string, Bench>> = {
   decode: benchDecode,
   startup: () => benchStartup(SERVER),
   ingest: () => benchIngest(SERVER),
@@ -25,7 +30,8 @@ const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   ready: () => benchReady(SERVER),
   replay: () => benchReplay(SERVER),
   query: () => benchQuery(SERVER),
-  block: () => benchBlock(SERVER),
+  'query-head': () => benchQueryHead(SERVER),
+  block: () => benchBlock(),
   compact: () => benchCompact(),
 };
 
@@ -38,10 +44,15 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const names = asked.length === 0 ? Object.keys(BENCHES) : asked;
-const WITHOUT_SERVER = new Set(['decode', 'compact']);
+const WITHOUT_SERVER = new Set(['decode', 'block', 'compact']);
 if (names.some((name) => !WITHOUT_SERVER.has(name))) {
   execFileSync(process.execPath, [join(ROOT, 'scripts/build.ts')], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 }
-for (const name of names) console.log(JSON.stringify(await BENCHES[name]?.()));
+for (const name of names) {
+  const result = BENCHES[name]?.();
+  if (result === undefined || !(Symbol.asyncIterator in result))
+    console.log(JSON.stringify(await result));
+  else for await (const line of result) console.log(JSON.stringify(line));
+}

@@ -1,47 +1,35 @@
 /**
  * `block`: a block cut from a head of 1 M series × 120 samples, in the thread that does it in the product; bytes per
- * sample beside those of Prometheus' own tool for the same samples, where `promtool` is installed; and the first query
- * of docs/design/0001 over 12 blocks of two hours.
+ * sample beside those of Prometheus' own tool for the same samples, where `promtool` is installed.
  */
 import { execFileSync } from 'node:child_process';
-import { createWriteStream, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createWriteStream, readdirSync, readFileSync, statSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { uncompressSync } from 'snappy';
-import { XorAppender } from '../../src/chunkenc/xor-twin.ts';
 import { systemFiles } from '../../src/lib/file-layer.ts';
 import { nopLogger } from '../../src/lib/log.ts';
-import { compareUtf8 } from '../../src/lib/utf8.ts';
-import { Labels, compareLabels } from '../../src/model/labels.ts';
 import { newUlid } from '../../src/model/ulid.ts';
-import type { BlockChunk } from '../../src/tsdb/block/block-writer.ts';
-import { BlockWriter } from '../../src/tsdb/block/block-writer.ts';
 import { cutBlock } from '../../src/tsdb/compact/cut-block.ts';
 import { Db } from '../../src/tsdb/db.ts';
 import { createArenaMemory } from '../../src/tsdb/head/arena.ts';
-import { startAll } from '../../test/support/server-process.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
-import { QUERY_SERIES, queryLabels, runQuery } from './query-runs.ts';
+import { forgetPeak, memoryMib } from './process-memory.ts';
 import { SampleSource } from './series-data.ts';
 import { BodyBuilder, labelBytes } from './write-body.ts';
 
 const RANGE_MS = 7_200_000;
 /** The first time of the blocks: START_MS, rounded up to where a block begins. */
 const BLOCKS_START_MS = 1_700_006_400_000;
-const BLOCKS = 12;
 const SAMPLES = 120;
 /** Series whose samples promtool gets as text: it takes minutes for a million. */
 const COMPARED_SERIES = 10_000;
 
-/** Runs the bench on a server command and answers its result. */
-export async function benchBlock(
-  command: readonly [string, ...string[]],
-  series = 1_000_000,
-): Promise<Record<string, unknown>> {
+/** Runs the bench and answers its result. */
+export async function benchBlock(series = 1_000_000): Promise<Record<string, unknown>> {
   const cut = await benchCut(series);
   const compared = await compareSizes();
-  const query = await benchBlockQuery(command);
-  return { bench: 'block', ...cut, ...compared, query };
+  return { bench: 'block', ...cut, ...compared };
 }
 
 function cutLabels(i: number): [string, string][] {
@@ -97,7 +85,8 @@ async function benchCut(series: number): Promise<Record<string, unknown>> {
   const head = { number: 0, memories, chunksDirectory: join(directory.path, 'chunks_head') };
   const range = { mint: BLOCKS_START_MS - 5, maxt: BLOCKS_START_MS + RANGE_MS };
   const ulid = newUlid(BLOCKS_START_MS);
-  const before = forgetPeak();
+  forgetPeak(process.pid);
+  const before = memoryMib(process.pid, 'VmRSS');
   const begun = performance.now();
   const block = cutBlock(head, range, {
     directory: directory.path,
@@ -105,7 +94,7 @@ async function benchCut(series: number): Promise<Record<string, unknown>> {
     files: systemFiles,
   });
   const seconds = (performance.now() - begun) / 1000;
-  const peak = memoryOf('VmHWM');
+  const peak = memoryMib(process.pid, 'VmHWM');
   db.close();
   return {
     series,
@@ -193,77 +182,4 @@ function samplesIn(directory: string): number {
 
 function perSample(bytes = NaN, samples = NaN): number {
   return Math.round((bytes / samples) * 1000) / 1000;
-}
-
-async function benchBlockQuery(
-  command: readonly [string, ...string[]],
-): Promise<Record<string, unknown>> {
-  using directory = temporaryDirectory();
-  const data = join(directory.path, 'tsdb');
-  systemFiles.makeDirectory(data);
-  writeBlocks(data);
-  const server = await startAll({
-    dataDir: directory.path,
-    command,
-    args: [`--tsdb.path=${data}`],
-  });
-  try {
-    const query = await runQuery(server.api, BLOCKS_START_MS + BLOCKS * RANGE_MS - 120_000);
-    return { blocks: BLOCKS, ...query, resident_mib: Math.round(server.process.residentMib()) };
-  } finally {
-    await server.process.stop();
-  }
-}
-
-/** Writes the blocks: each series' samples, in chunks of 120, to the block in whose range they lie. */
-function writeBlocks(directory: string): void {
-  const series = Array.from({ length: QUERY_SERIES }, (_, i) => ({
-    labels: Labels.fromPairs(queryLabels(i)),
-    source: new SampleSource(i + 1, false, BLOCKS_START_MS + 5),
-  })).sort((a, b) => compareLabels(a.labels, b.labels));
-  const symbols = [...new Set(series.flatMap(({ labels }) => labels.pairs))].sort(compareUtf8);
-  for (const { source } of series) source.next();
-  for (let n = 0; n < BLOCKS; n++) {
-    const mint = BLOCKS_START_MS + n * RANGE_MS;
-    const ulid = newUlid(mint);
-    const writer = new BlockWriter({ parent: directory, ulid, files: systemFiles });
-    writer.symbols(symbols);
-    for (const { labels, source } of series)
-      writer.series(labels, chunksBefore(source, mint + RANGE_MS));
-    writer.finish({ mint, maxt: mint + RANGE_MS, compaction: { level: 1, sources: [ulid] } });
-  }
-  writeFileSync(join(directory, 'thanos-ts.json'), '{"version": 1}\n');
-}
-
-function chunksBefore(source: SampleSource, end: number): BlockChunk[] {
-  const chunks: BlockChunk[] = [];
-  const value = new Float64Array(1);
-  const halves = new Uint32Array(value.buffer);
-  while (source.t < end) {
-    const appender = new XorAppender();
-    const mint = source.t;
-    let maxt = mint;
-    while (source.t < end && appender.count < 120) {
-      value[0] = source.v;
-      maxt = source.t;
-      appender.append(maxt, halves[1] as number, halves[0] as number);
-      source.next();
-    }
-    const count = appender.count;
-    chunks.push({ mint, maxt, encoding: 1, count, data: appender.bytes() });
-  }
-  return chunks;
-}
-
-/** Resets the process' peak memory; answers what it has now, MiB. */
-function forgetPeak(): number {
-  writeFileSync('/proc/self/clear_refs', '5');
-  return memoryOf('VmRSS');
-}
-
-function memoryOf(field: string): number {
-  const match = new RegExp(`${field}:\\s+(\\d+) kB`).exec(
-    readFileSync('/proc/self/status', 'utf8'),
-  );
-  return Number(match?.[1]) / 1024;
 }

@@ -1,46 +1,81 @@
 /**
- * `query`: the first query of docs/design/0001 over 1,500 series × 24 h that were written through remote write before,
- * through HTTP, median of five; nothing computed is kept. By then the older hours are in blocks.
+ * `query`: PromQL through HTTP of a `thanos all` over a day of 4,700 series in twelve blocks. First the six queries that
+ * are compared with other servers, each beside what it may take; then, over six hours, one query for each operator.
  */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startAll } from '../../test/support/server-process.ts';
+import type { ThanosAll } from '../../test/support/server-process.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
-import { QUERY_SERIES, queryLabels, runQuery } from './query-runs.ts';
-import { SCRAPE_MS, START_MS, SampleSource } from './series-data.ts';
-import { BodyBuilder, labelBytes, postBody } from './write-body.ts';
+import { counterDecodeNs } from '../micro/decode.ts';
+import { askRange } from './ask-range.ts';
+import { BLOCKS, BLOCKS_END_MS, writeQueryBlocks } from './query-blocks.ts';
+import { OPERATORS } from './query-operators.ts';
+import { TABLE } from './query-table.ts';
+import type { TableQuestion } from './query-table.ts';
+import { SCRAPE_MS } from './series-data.ts';
 
-const TICKS = 5760;
+/** All series have a sample by then. */
+const END_MS = BLOCKS_END_MS - SCRAPE_MS;
+/** What decoding a sample takes on the machine that the goals are for. */
+const GOAL_DECODE_NS = 12;
 
-/** Runs the bench on a server command and answers its result. */
-export async function benchQuery(
+/** Runs the bench on a server command and gives its lines. */
+export async function* benchQuery(
   command: readonly [string, ...string[]],
-): Promise<Record<string, unknown>> {
+): AsyncGenerator<Record<string, unknown>> {
   using directory = temporaryDirectory();
-  const server = await startAll({ dataDir: directory.path, command });
+  const data = join(directory.path, 'tsdb');
+  const begun = performance.now();
+  const written = writeQueryBlocks(data);
+  const seconds = Math.round((performance.now() - begun) / 100) / 10;
+  yield { bench: 'query', table: 'data', ...written, blocks: BLOCKS, write_seconds: seconds };
+  const server = await startAll({
+    dataDir: directory.path,
+    command,
+    args: [`--tsdb.path=${data}`],
+  });
   try {
-    await fill(`${server.write}/api/v1/receive`);
-    const end = START_MS + TICKS * SCRAPE_MS - 120_000;
-    return {
-      bench: 'query',
-      samples: QUERY_SERIES * TICKS,
-      ...(await runQuery(server.api, end)),
-      resident_mib: Math.round(server.process.residentMib()),
-    };
+    await shipped(server);
+    for (const question of TABLE) yield await tableLine(server, question);
+    for (const [operator, question] of OPERATORS) {
+      const measured = await askRange(server, question, { endMs: END_MS, warmUps: 1, runs: 3 });
+      yield { bench: 'query', table: 'operators', operator, query: question.query, ...measured };
+    }
   } finally {
     await server.process.stop();
   }
 }
 
-async function fill(url: string): Promise<void> {
-  const numbers = Array.from({ length: QUERY_SERIES }, (_, i) => i);
-  const labels = numbers.map((i) => labelBytes(queryLabels(i)));
-  const sources = numbers.map((i) => new SampleSource(i + 1, false));
-  const builder = new BodyBuilder();
-  for (let tick = 0; tick < TICKS; tick++) {
-    for (const [i, source] of sources.entries()) {
-      source.next();
-      builder.add(labels[i] as Uint8Array, source.t, source.v);
-    }
-    const status = await postBody(url, builder.take());
-    if (status !== 200) throw new Error(`write answered ${status}`);
+/** The goal is told for the speed that the machine has meanwhile: before and after, as it is rarely alone. */
+async function tableLine(
+  server: ThanosAll,
+  question: TableQuestion,
+): Promise<Record<string, unknown>> {
+  const before = await counterDecodeNs();
+  const measured = await askRange(server, question, { endMs: END_MS, warmUps: 2, runs: 5 });
+  const decodeNs = (before + (await counterDecodeNs())) / 2;
+  const goalMs = (question.goalMs * decodeNs) / GOAL_DECODE_NS;
+  return {
+    bench: 'query',
+    table: 'compared',
+    query: question.query,
+    span_seconds: question.spanS,
+    step_seconds: question.stepS,
+    ...measured,
+    decode_ns: Math.round(decodeNs * 100) / 100,
+    goal_ms: Math.round(goalMs * 10) / 10,
+    ratio: Math.round((measured.median_ms / goalMs) * 100) / 100,
+  };
+}
+
+/** Waits until the blocks are in the bucket: shipping them must not be part of what is measured. */
+async function shipped(server: ThanosAll): Promise<void> {
+  const uploads = /^thanos_shipper_uploads_total(?:\{.*\})? (\d+)$/m;
+  for (;;) {
+    const response = await fetch(`${server.api}/metrics`);
+    const match = uploads.exec(await response.text());
+    if (Number(match?.[1]) >= BLOCKS) return;
+    await sleep(100);
   }
 }

@@ -24,6 +24,11 @@ export async function benchDecode(): Promise<Record<string, unknown>> {
   return result;
 }
 
+/** The kernel's median for a sample of a counter, in ns: how fast the machine is at this moment. */
+export async function counterDecodeNs(): Promise<number> {
+  return round(await nanoseconds(buildChunks(false), false));
+}
+
 function buildChunks(gauge: boolean): Uint8Array[] {
   const halves = new Uint32Array(2);
   const value = new Float64Array(halves.buffer);
