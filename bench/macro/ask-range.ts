@@ -6,8 +6,8 @@ import type { ThanosAll } from '../../test/support/server-process.ts';
 import { forgetPeak, memoryMib } from './process-memory.ts';
 import { SCRAPE_MS } from './series-data.ts';
 
-/** Between the ends of two ranges: no multiple of a step or of the scrape interval. */
-const SHIFT_MS = 7000;
+/** Between the ends of two ranges. */
+const SHIFT_MS = 4000;
 /** A query whose first answer takes longer is not asked again. */
 const PATIENCE_MS = 5000;
 
@@ -38,7 +38,10 @@ export function samplesOf(series: number, spanS: number, windowS: number): numbe
 
 /** How often a question is asked, and for which range. */
 export interface AskOptions {
-  /** Where the newest range ends, ms. */
+  /**
+   * Where the newest range ends, ms: a second before a scrape. So no sample lies where a window begins, and any server
+   * that has the same samples gives the same answer.
+   */
   readonly endMs: number;
   /** Times before those that count: workers start, and the engine compiles. */
   readonly warmUps: number;

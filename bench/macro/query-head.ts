@@ -20,7 +20,7 @@ export async function benchQueryHead(
   const server = await startAll({ dataDir: directory.path, command });
   try {
     await fill(`${server.write}/api/v1/receive`);
-    const endMs = START_MS + TICKS * SCRAPE_MS - SCRAPE_MS;
+    const endMs = START_MS + (TICKS - 1) * SCRAPE_MS - 1000;
     const measured = await askRange(server, FIRST_QUERY, { endMs, warmUps: 2, runs: 5 });
     return { bench: 'query-head', query: FIRST_QUERY.query, ...measured };
   } finally {

@@ -1,6 +1,7 @@
 /**
  * `query`: PromQL through HTTP of a `thanos all` over a day of 4,700 series in twelve blocks. First the six queries that
  * are compared with other servers, each beside what it may take; then, over six hours, one query for each operator.
+ * `npm run bench -- query --keep=DIRECTORY` leaves the blocks there, for another server to be asked.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,8 +16,8 @@ import { TABLE } from './query-table.ts';
 import type { TableQuestion } from './query-table.ts';
 import { SCRAPE_MS } from './series-data.ts';
 
-/** All series have a sample by then. */
-const END_MS = BLOCKS_END_MS - SCRAPE_MS;
+/** All series have a sample by then; a second before a scrape. */
+const END_MS = BLOCKS_END_MS - SCRAPE_MS - 1000;
 /** What decoding a sample takes on the machine that the goals are for. */
 const GOAL_DECODE_NS = 12;
 
@@ -24,12 +25,14 @@ const GOAL_DECODE_NS = 12;
 export async function* benchQuery(
   command: readonly [string, ...string[]],
 ): AsyncGenerator<Record<string, unknown>> {
+  const keep = process.argv.find((arg) => arg.startsWith('--keep='))?.slice('--keep='.length);
   using directory = temporaryDirectory();
-  const data = join(directory.path, 'tsdb');
+  const data = keep ?? join(directory.path, 'tsdb');
   const begun = performance.now();
   const written = writeQueryBlocks(data);
   const seconds = Math.round((performance.now() - begun) / 100) / 10;
   yield { bench: 'query', table: 'data', ...written, blocks: BLOCKS, write_seconds: seconds };
+  if (keep !== undefined) return;
   const server = await startAll({
     dataDir: directory.path,
     command,
