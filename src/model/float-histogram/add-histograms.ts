@@ -68,22 +68,35 @@ export function align(a: FloatHistogram, b: FloatHistogram): Aligned {
   const schema = Math.min(a.schema, b.schema);
   const [zeroA, zeroB] = commonZero(a, b);
   const { threshold } = zeroA;
-  const sideOf = (of: FloatHistogram, side: BucketSide, widened: boolean): BucketSide => {
-    const outside = widened ? beyondZero(side, of.schema, threshold) : side;
-    return coarser(outside, of.schema, schema);
-  };
-  const layout = (of: FloatHistogram, count: number, widened: boolean): FloatHistogram => ({
-    ...of,
-    schema,
-    zeroThreshold: threshold,
-    zeroCount: count,
-    positive: sideOf(of, of.positive, widened),
-    negative: sideOf(of, of.negative, widened),
-  });
+  const left = threshold === a.zeroThreshold ? a : withoutZero(a, threshold);
   return {
-    left: layout(a, zeroA.count, threshold !== a.zeroThreshold),
-    right: layout(b, zeroB.count, true),
+    left: {
+      ...left,
+      schema,
+      zeroThreshold: threshold,
+      zeroCount: zeroA.count,
+      positive: coarser(left.positive, a.schema, schema),
+      negative: coarser(left.negative, a.schema, schema),
+    },
+    // compat: what the zero bucket takes from the other one is told by its coarser buckets, so that it may count twice.
+    right: {
+      ...b,
+      schema,
+      zeroThreshold: threshold,
+      zeroCount: zeroB.count,
+      positive: beyondZero(coarser(b.positive, b.schema, schema), schema, threshold),
+      negative: beyondZero(coarser(b.negative, b.schema, schema), schema, threshold),
+    },
     reconciled: false,
+  };
+}
+
+function withoutZero(histogram: FloatHistogram, threshold: number): FloatHistogram {
+  const { schema } = histogram;
+  return {
+    ...histogram,
+    positive: beyondZero(histogram.positive, schema, threshold),
+    negative: beyondZero(histogram.negative, schema, threshold),
   };
 }
 

@@ -1,53 +1,44 @@
 /** Where the buckets of native histograms lie (docs: prometheus.io/docs/specs/native_histograms). */
 import { isCustom, type FloatHistogram } from './float-histogram.ts';
 
-/** The finest schema: its bounds hold those of all others. */
-const FINEST = 8;
-/** Bits behind the point while the table is made: far more than a double has. */
-const PRECISION = 160n;
+/**
+ * How much wider a bucket is than the one before it, by schema: 2^(2^-schema).
+ * compat: that of schema 1 is a bit too low. Clients see bounds, and Prometheus' are made so (model/histogram/generic.go,
+ * exponentialBounds); some are a few bits off the true ones.
+ */
+const GROWTH = [
+  2, 1.414213562373095, 1.189207115002721, 1.0905077326652577, 1.0442737824274138,
+  1.0218971486541166, 1.0108892860517005, 1.0054299011128027, 1.0027112750502025,
+] as const;
 
-/** 2^(i / 256) for i = 0 … 255, each the double next to the true value. */
-const FRACTIONS = fractions();
+/** The bounds from 1/2 to 1 by schema, 0 to 8. */
+const FRACTIONS: readonly Float64Array[] = fractions();
 
-function fractions(): Float64Array {
-  const one = 1n << PRECISION;
-  // The 256th root of two: eight square roots.
-  let root = one << 1n;
-  for (let i = 0; i < FINEST; i++) root = integerRoot(root << PRECISION);
-  const table = new Float64Array(1 << FINEST);
-  let power = one;
-  for (let i = 0; i < table.length; i++) {
-    // Between 1 and 2, a double has 52 bits behind the point.
-    const shift = PRECISION - 52n;
-    table[i] = Number((power + (1n << (shift - 1n))) >> shift) / 2 ** 52;
-    power = (power * root) >> PRECISION;
+function fractions(): Float64Array[] {
+  const tables = [Float64Array.of(0.5)];
+  for (let schema = 1; schema < GROWTH.length; schema++) {
+    const coarser = tables[schema - 1] as Float64Array;
+    const table = new Float64Array(coarser.length * 2);
+    for (const [i, bound] of coarser.entries()) {
+      table[2 * i] = bound;
+      table[2 * i + 1] = bound * (GROWTH[schema] as number);
+    }
+    tables.push(table);
   }
-  return table;
-}
-
-/** The largest whole number whose square is not larger. */
-function integerRoot(square: bigint): bigint {
-  let root = 1n << (BigInt(square.toString(2).length + 1) / 2n);
-  for (;;) {
-    const next = (root + square / root) >> 1n;
-    if (next >= root) return root;
-    root = next;
-  }
+  return tables;
 }
 
 /** The upper bound of an exponential bucket; the last one before that of the infinities ends with the greatest double. */
 export function exponentialBound(schema: number, index: number): number {
-  const perOctave = 2 ** schema;
-  const exponent = Math.floor(index / perOctave);
-  const rest = index - exponent * perOctave;
-  if (exponent === 1024 && rest === 0) return Number.MAX_VALUE;
-  const fraction = schema < 0 ? 1 : (FRACTIONS[rest * 2 ** (FINEST - schema)] as number);
-  // Beyond the smallest normal double one power would underflow where the product does not.
-  return exponent < -1022
-    ? fraction * 2 ** (exponent + 100) * 2 ** -100
-    : exponent > 1023
-      ? Infinity
-      : fraction * 2 ** exponent;
+  if (schema < 0) {
+    const exponent = index * 2 ** -schema;
+    return exponent === 1024 ? Number.MAX_VALUE : 2 ** exponent;
+  }
+  const exponent = index >> schema;
+  const fraction = FRACTIONS[schema]?.[index & ((1 << schema) - 1)] ?? NaN;
+  if (exponent >= 1024) return exponent === 1024 && fraction === 0.5 ? Number.MAX_VALUE : Infinity;
+  // Where one power would underflow, or overflow, the product does not.
+  return fraction * 2 ** (exponent >> 1) * 2 ** (exponent + 1 - (exponent >> 1));
 }
 
 /** The upper bound of a bucket by its index. */

@@ -87,10 +87,11 @@ function addExponential({ value, lost }: CompensatedSum, other: FloatHistogram):
   const sideOf = (name: 'positive' | 'negative'): LossySide => {
     let own = lossySide(value[name], lost?.[name]);
     if (widened) own = takeIntoZero(own, value.schema, { zero, threshold });
-    const more = beyond(other[name], other.schema, threshold);
+    const more = regroupLossy(lossySide(other[name]), coarserIndex(other.schema, schema));
+    // compat: as in a plain sum, coarser buckets tell what the zero bucket takes from the other histogram.
     return addLossy(
       regroupLossy(own, coarserIndex(value.schema, schema)),
-      regroupLossy(more, coarserIndex(other.schema, schema)),
+      takeIntoZero(more, schema, { zero: new Lossy(0, 0), threshold }),
     );
   };
   const positive = sideOf('positive');
@@ -112,10 +113,6 @@ function takeIntoZero(
     zero.add(value).add(lost);
   }
   return { index: index.slice(from), cells: cells.slice(from) };
-}
-
-function beyond(side: BucketSide, schema: number, threshold: number): LossySide {
-  return takeIntoZero(lossySide(side), schema, { zero: new Lossy(0, 0), threshold });
 }
 
 /** The sum with what was lost put back. */

@@ -121,7 +121,7 @@ export function withHint(histogram: FloatHistogram, hint: number): FloatHistogra
   return histogram.hint === hint ? histogram : { ...histogram, hint };
 }
 
-/** Whether two histograms are the same, empty buckets and hints apart; sums and counts bit by bit, but any NaN is any other. */
+/** Whether two histograms are the same, empty buckets included, hints apart; any NaN is any other. */
 export function sameHistograms(a: FloatHistogram, b: FloatHistogram): boolean {
   return (
     a.schema === b.schema &&
@@ -143,7 +143,5 @@ export function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean
 }
 
 function sameSides(a: BucketSide, b: BucketSide): boolean {
-  const x = withoutEmpty(a);
-  const y = withoutEmpty(b);
-  return sameNumbers(x.index, y.index) && sameNumbers(x.count, y.count);
+  return sameNumbers(a.index, b.index) && sameNumbers(a.count, b.count);
 }

@@ -86,7 +86,8 @@ class Trimming {
     const linear = isCustom(this.#histogram);
     if (below ? upper <= at : lower >= at)
       return { count, middle: middleOf(lower, upper, { isPositive, linear }) };
-    if (below ? lower >= at : upper <= at) return { count: 0, middle: 0 };
+    // Not the opposite: with NaN nothing stays.
+    if (!(below ? lower < at : upper > at)) return { count: 0, middle: 0 };
     if (lower === -Infinity || upper === Infinity) return this.#keptOfInfinite(bucket);
     const under = count * fractionBelow(bucket, at, linear);
     return below

@@ -47,7 +47,7 @@ export function evaluateAggregate(
   const values = param?.kind === 'scalars' ? param.values : undefined;
   const perStep = values ?? new Float64Array(input.steps);
   if (op === 'topk' || op === 'bottomk' || op === 'limitk') {
-    if (op !== 'limitk' && input.histograms.length > 0 && perStep.some((k) => k >= 1))
+    if (op !== 'limitk' && input.present.includes(HISTOGRAM) && perStep.some((k) => k >= 1))
       ctx.annotations.ignoredInAggregation(op, node.span);
     return selectK(op, input, groups, perStep);
   }
@@ -171,7 +171,7 @@ function aggregateQuantile(
 ): StepVectors {
   const { steps, values, present } = input;
   const span = node.param?.span ?? node.span;
-  if (input.labels.length > 0) annotateQuantiles(ctx, q, span);
+  annotateQuantiles(ctx, q, span);
   const builder = new VectorBuilder(steps, groups.labels.length);
   for (const [g, rows] of groups.rows.entries()) {
     const row = builder.add(groups.labels[g] as Labels, 0);

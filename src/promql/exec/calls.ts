@@ -142,7 +142,7 @@ function sortByValue(sign: 1 | -1): Handler {
     const vectors = vectorsAt(args, 0);
     if (vectors.steps !== 1) {
       ctx.annotations.sortInRange(node.span);
-      return vectors;
+      return dropHistograms(vectors);
     }
     const { values } = vectors;
     return sortRows(dropHistograms(vectors), (a, b) => {

@@ -25,7 +25,14 @@ import { evaluateInfo } from './info.ts';
 import { applyMixed, type HistogramSamples } from './mixed-windows.ts';
 import { compactRow, eachHistogram, readRaw, vectorsToRaw } from './raw-series.ts';
 import { removeDelayedNames, removeNames } from './same-labels.ts';
-import { annotateSeries, checkParams, evaluateScan, resultLabels, scanSpec } from './scan.ts';
+import {
+  annotateSeries,
+  checkParams,
+  evaluateScan,
+  noteSpan,
+  resultLabels,
+  scanSpec,
+} from './scan.ts';
 import {
   FLOAT,
   HISTOGRAM,
@@ -177,7 +184,8 @@ async function evaluateWindow(ctx: ExecContext, node: WindowNode): Promise<StepV
     ctx.samplesTotal += evaluateWindows(windows, func, spec, out, present);
     const histograms: FloatHistogram[] = [];
     const metric = labels.get(METRIC_NAME);
-    const note = (what: RangeNote): void => ctx.annotations.ofSeries(what, metric, node.argSpan);
+    const note = (what: RangeNote): void =>
+      ctx.annotations.ofSeries(what, metric, noteSpan(node, what));
     const samples = histogramsOfRow(source, i, inner);
     if (samples.values.length > 0) {
       const row = { values: out, present, histograms, note };

@@ -222,11 +222,10 @@ class SeriesScan {
     const { values, present } = row;
     const found = lastSamples(this.#columns, spec, { values, present, times: undefined });
     if (spec.func !== 'start_timestamp') return found;
-    // Without start timestamps there is nothing to say of any sample.
-    if (starts === undefined) present.fill(0);
+    // Samples without a start timestamp have 0, but nothing is said unless they are looked at.
+    if (!spec.useStarts) present.fill(0);
     else
-      for (let s = 0; s < spec.steps; s++)
-        values[s] = (starts[values[s] as number] as number) / 1000;
+      for (let s = 0; s < spec.steps; s++) values[s] = (starts?.[values[s] as number] ?? 0) / 1000;
     return found;
   }
 
@@ -244,7 +243,7 @@ class SeriesScan {
     lastSamples(this.#columns, spec, { values, present: new Uint8Array(spec.steps), times });
     const found = this.#note(i, row);
     this.samples += applyLastHistograms(spec, times, samples, found, starts);
-    if (spec.func === 'start_timestamp' && starts === undefined) present.fill(0);
+    if (spec.func === 'start_timestamp' && !spec.useStarts) present.fill(0);
     return countOnes(present);
   }
 

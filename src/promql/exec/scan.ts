@@ -6,6 +6,7 @@ import { CodedError } from '../../lib/errors.ts';
 import { must } from '../../lib/assert.ts';
 import { EMPTY_LABELS, METRIC_NAME, type Labels } from '../../model/labels.ts';
 import type { SeriesSet } from '../../storage/storage.ts';
+import type { RangeNote } from '../funcs/mixed-window.ts';
 import { COUNTER_FUNCTIONS, type CounterView } from '../funcs/counter-view.ts';
 import {
   finishStates,
@@ -14,6 +15,7 @@ import {
   type GroupStates,
   type StateOp,
 } from '../funcs/group-states.ts';
+import type { Span } from '../parse/ast.ts';
 import type { GroupBy, ScanNode, SeriesFunction } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { scanSeries, type Fragment, type FragmentGroups, type FragmentResult } from './fragment.ts';
@@ -53,6 +55,8 @@ interface Grouping {
   readonly op: StateOp;
   readonly ids: Uint32Array;
   readonly labels: readonly Labels[];
+  /** Where what is aggregated stands. */
+  readonly argSpan: Span;
 }
 
 /** Evaluates a scan whose scalar arguments are computed already. */
@@ -158,7 +162,7 @@ function groupSeries(ctx: ExecContext, set: SeriesSet, node: ScanNode, by: Group
   if (by.without || names.length > 0) {
     for (let i = 0; i < set.count; i++) ids[i] = signatures.id(set.labels(i));
   } else signatures.id(EMPTY_LABELS);
-  return { op: by.op as StateOp, ids, labels: signatures.labels };
+  return { op: by.op as StateOp, ids, labels: signatures.labels, argSpan: by.argSpan };
 }
 
 async function runHere(
@@ -271,6 +275,12 @@ function withFloats(
   return labels;
 }
 
+/** Where what is said of a series points to: quantile_over_time's passing over histograms to its first argument, the quantile. */
+export function noteSpan({ func, params, argSpan }: SeriesFunction, note: RangeNote): Span {
+  const ofQuantile = func === 'quantile_over_time' && note === 'histograms ignored';
+  return (ofQuantile ? params[0]?.span : undefined) ?? argSpan;
+}
+
 /** Says what the fragments noted about their series. */
 function noteSeries(
   ctx: ExecContext,
@@ -281,7 +291,11 @@ function noteSeries(
   for (const [k, { notes }] of results.entries()) {
     const { from } = shards[k] as Shard;
     for (const { series, note } of notes)
-      ctx.annotations.ofSeries(note, set.labels(from + series).get(METRIC_NAME), node.argSpan);
+      ctx.annotations.ofSeries(
+        note,
+        set.labels(from + series).get(METRIC_NAME),
+        noteSpan(node, note),
+      );
   }
 }
 
@@ -321,9 +335,9 @@ function groupHistograms(
 ): HistogramGroups | undefined {
   if (results.every(({ cells }) => cells.length === 0)) return undefined;
   const { op } = grouping;
-  if (op === 'min' || op === 'max') ctx.annotations.ignoredInAggregation(op, node.span);
+  if (op === 'min' || op === 'max') ctx.annotations.ignoredInAggregation(op, grouping.argSpan);
   if (op !== 'sum' && op !== 'avg') return undefined;
-  const groups = new HistogramGroups(op, node.grid.count, ctx.annotations, node.span);
+  const groups = new HistogramGroups(op, node.grid.count, ctx.annotations, grouping.argSpan);
   for (const [k, { cells }] of results.entries()) {
     const { from } = shards[k] as Shard;
     for (const { series, step, histogram } of cells) {

@@ -39,12 +39,14 @@ function mixedSchemas(window: MixedWindow): undefined {
 const sumOverTime = ofHistograms((window) => {
   const { v, from, to } = window.histograms;
   let sum: CompensatedSum = { value: v[from] as FloatHistogram, lost: undefined };
+  let reconciled = false;
   for (let i = from + 1; i < to; i++) {
     const added = addCompensated(sum, v[i] as FloatHistogram);
     if (added === undefined) return mixedSchemas(window);
-    if (added.reconciled) window.note('bounds reconciled in aggregation');
+    reconciled ||= added.reconciled;
     ({ sum } = added);
   }
+  if (reconciled) window.note('bounds reconciled in aggregation');
   noteHints(window);
   return finishSum(sum);
 });
@@ -52,11 +54,13 @@ const sumOverTime = ofHistograms((window) => {
 const avgOverTime = ofHistograms((window) => {
   const { v, from, to } = window.histograms;
   const mean = new HistogramMean(v[from] as FloatHistogram);
+  let reconciled = false;
   for (let i = from + 1; i < to; i++) {
     const added = mean.add(v[i] as FloatHistogram, i - from + 1);
     if (added === undefined) return mixedSchemas(window);
-    if (added.reconciled) window.note('bounds reconciled in aggregation');
+    reconciled ||= added.reconciled;
   }
+  if (reconciled) window.note('bounds reconciled in aggregation');
   noteHints(window);
   return mean.finish(to - from);
 });

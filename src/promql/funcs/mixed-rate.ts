@@ -76,17 +76,21 @@ function histogramIncrease(window: MixedWindow, isCounter: boolean): FloatHistog
   const { v, from, to } = window.histograms;
   const last = v[to - 1] as FloatHistogram;
   let first = v[from] as FloatHistogram;
-  noteKinds(window, isCounter);
   // A first sample that is followed by a reset counts for nothing, whatever its buckets.
   if (isCounter && isReset(window, from + 1)) first = nothingLike(v[from + 1] as FloatHistogram);
   const custom = isCustom(first);
-  let schema = Math.min(first.schema, last.schema);
-  for (let i = from + 1; i < to; i++) {
-    const { schema: own } = v[i] as FloatHistogram;
-    if ((isCounter || i === to - 1) && isCustom({ schema: own }) !== custom)
-      return refuse(window, 'mixed bucket schemas');
-    if (isCounter) schema = Math.min(schema, own);
+  if (isCustom(last) !== custom) {
+    if (isCounter) noteGauges(window, [v[from] as FloatHistogram, last]);
+    return refuse(window, 'mixed bucket schemas');
   }
+  let schema = Math.min(first.schema, last.schema);
+  const middle = isCounter ? v.slice(from + 1, to - 1) : [];
+  for (const { schema: own } of middle) {
+    // compat: nothing else is said then.
+    if (isCustom({ schema: own }) !== custom) return refuse(window, 'mixed bucket schemas');
+    schema = Math.min(schema, own);
+  }
+  noteKinds(window, isCounter);
   let sum = combineNoted(window, subtractHistograms, inSchema(last, schema), first);
   if (isCounter && sum !== undefined) sum = withResets(window, sum, first);
   return sum === undefined ? undefined : withHint(compact(sum), RESET_HINT.gauge);
@@ -111,12 +115,14 @@ function withResets(
   return sum;
 }
 
+function noteGauges(window: MixedWindow, histograms: readonly FloatHistogram[]): void {
+  if (histograms.some(({ hint }) => hint === RESET_HINT.gauge)) window.note('not a counter');
+}
+
 function noteKinds(window: MixedWindow, isCounter: boolean): void {
   const { v, from, to } = window.histograms;
-  if (isCounter) {
-    for (let i = from; i < to; i++)
-      if (v[i]?.hint === RESET_HINT.gauge) window.note('not a counter');
-  } else if (v[from]?.hint !== RESET_HINT.gauge || v[to - 1]?.hint !== RESET_HINT.gauge)
+  if (isCounter) noteGauges(window, v.slice(from, to));
+  else if (v[from]?.hint !== RESET_HINT.gauge || v[to - 1]?.hint !== RESET_HINT.gauge)
     window.note('not a gauge');
 }
 

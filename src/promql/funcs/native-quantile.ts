@@ -37,7 +37,13 @@ export function nativeQuantile(q: number, histogram: FloatHistogram): Estimate {
   const count = list.count[found.bucket] ?? 0;
   const rank = fromTop ? cumulated - sought : sought - (cumulated - count);
   const nan = hasNan && totalOf(list) < histogram.count ? 'skew' : 'none';
-  return { value: interpolate({ lower, upper }, rank / count, isCustom(histogram)), nan };
+  const last = list.count.length - 1;
+  if (!hasNan || found.bucket === last)
+    return { value: interpolate({ lower, upper }, rank / count, isCustom(histogram)), nan };
+  // compat: to count what is left, Prometheus goes on to the last bucket, and interpolates in that one.
+  const ends = { lower: list.lower[last] as number, upper: list.upper[last] as number };
+  const fraction = rank / (list.count[last] as number);
+  return { value: interpolate(ends, fraction, isCustom(histogram)), nan };
 }
 
 /** The bucket at which the counts, added up from the bottom or the top, reach a rank; the last one if none does. */

@@ -177,7 +177,9 @@ class Builder {
     if (!WINDOW_FUNCTIONS.has(func)) throw notImplemented(`function "${name}"`);
     const params = args.filter((_, i) => i !== at).map((arg) => this.build(arg, grid));
     const keepName = absent || name === 'last_over_time' || name === 'first_over_time';
-    const argSpan = { start: source.start, end: source.end };
+    // compat: what is said of a subquery has the position of the query's beginning.
+    const argSpan =
+      source.kind === 'subquery' ? { start: 0, end: 0 } : { start: source.start, end: source.end };
     const modifiers = source.kind === 'matrix' ? source.selector : source;
     const fixed = this.#fixedTime(modifiers);
     const offset = this.#offset(modifiers);

@@ -49,6 +49,8 @@ export interface GroupBy {
   readonly op: AggregateOp;
   readonly labels: readonly string[];
   readonly without: boolean;
+  /** Where what is aggregated stands, for annotations. */
+  readonly argSpan: Span;
 }
 
 /** The part of a scan that says what is computed of each series. */

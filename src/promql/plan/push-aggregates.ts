@@ -12,5 +12,5 @@ export function pushAggregates(node: PlanNode): PlanNode {
   if (scan.kind !== 'scan' || scan.aggregate !== undefined) return node;
   // Series that lose their names may become one, and the scan sees each alone.
   if (scan.func === 'timestamp' || scan.func === 'start_timestamp') return node;
-  return { ...scan, aggregate: { op, labels, without } };
+  return { ...scan, aggregate: { op, labels, without, argSpan: scan.span }, span: node.span };
 }

@@ -22,14 +22,21 @@ export function copyHistogram(h: NaiveHistogram): NaiveHistogram {
   return { ...h, positive: new Map(h.positive), negative: new Map(h.negative) };
 }
 
-/** The upper bound of a bucket of an exponential schema. */
+/** The part of a bound that is no power of two, 1 to 2: what is between two bounds of a coarser schema is grown from the lower one. */
+function fractionOf(place: number, schema: number): number {
+  if (schema === 0) return 1;
+  const coarser = fractionOf(Math.floor(place / 2), schema - 1);
+  // Prometheus' table is made with a root of two that is a bit too low.
+  const growth = schema === 1 ? 1.414213562373095 : 2 ** (2 ** -schema);
+  return place % 2 === 0 ? coarser : coarser * growth;
+}
+
+/** The upper bound of a bucket; the last one before that of the infinities ends with the greatest double. */
 export function exponentialBound(index: number, schema: number): number {
-  const exponent = index * 2 ** -schema;
-  // The bound behind the largest number is that number.
-  if (exponent === 1024) return Number.MAX_VALUE;
-  const whole = Math.floor(exponent);
-  // Two steps, because 2 ** whole alone may be below the smallest number.
-  return 2 ** (exponent - whole) * 2 ** whole;
+  const octave = Math.floor(index * 2 ** -schema);
+  const place = schema <= 0 ? 0 : index - octave * 2 ** schema;
+  if (octave === 1024 && place === 0) return Number.MAX_VALUE;
+  return fractionOf(place, Math.max(0, schema)) * 2 ** octave;
 }
 
 function upperBound({ schema, bounds }: NaiveHistogram, index: number): number {
