@@ -17,10 +17,10 @@ export type ResultData = MatrixResult | VectorResult | ScalarResult | StringResu
  */
 export function encodeResult(result: ResultData, limit = Infinity, stats?: string): Uint8Array[] {
   const out = new JsonPieces();
-  out.raw(`{"resultType":"${result.type}","result":[`);
+  out.raw(headOf(result));
   switch (result.type) {
     case 'matrix':
-      encodeMatrix(out, result, Math.min(limit, result.labels.length));
+      encodeRows(out, result, Math.min(limit, result.labels.length));
       break;
     case 'vector':
       encodeVector(out, result, Math.min(limit, result.labels.length));
@@ -36,7 +36,38 @@ export function encodeResult(result: ResultData, limit = Infinity, stats?: strin
       out.string(result.v);
       break;
   }
-  out.raw(stats === undefined ? ']}' : `],"stats":${stats}}`);
+  out.raw(tailOf(stats));
+  return out.finish();
+}
+
+function headOf({ type }: ResultData): string {
+  return `{"resultType":"${type}","result":[`;
+}
+
+function tailOf(stats: string | undefined): string {
+  return stats === undefined ? ']}' : `],"stats":${stats}}`;
+}
+
+/** Rows of a matrix that another thread can be given. */
+export interface MatrixRows extends Pick<MatrixResult, 'offsets' | 't' | 'v' | 'histograms'> {
+  readonly labels: readonly Pick<Labels, 'pairs'>[];
+}
+
+/** What {@link encodeResult} gives for a matrix, of which others have encoded the rows: in order, without commas between. */
+export function joinRows(
+  result: MatrixResult,
+  parts: readonly (readonly Uint8Array[])[],
+  stats?: string,
+): Uint8Array[] {
+  const ascii = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
+  const separated = parts.flatMap((part, i) => (i === 0 ? part : [ascii(','), ...part]));
+  return [ascii(headOf(result)), ...separated, ascii(tailOf(stats))];
+}
+
+/** The bytes of all rows, with commas between, in pieces that the caller owns. */
+export function encodeMatrixRows(rows: MatrixRows): Uint8Array[] {
+  const out = new JsonPieces();
+  encodeRows(out, rows, rows.labels.length);
   return out.finish();
 }
 
@@ -66,12 +97,12 @@ export function encodeStrings(strings: Iterable<string>): Uint8Array[] {
   return out.finish();
 }
 
-function encodeMatrix(out: JsonPieces, result: MatrixResult, count: number): void {
-  const { labels, offsets, t, v, histograms } = result;
+function encodeRows(out: JsonPieces, rows: MatrixRows, count: number): void {
+  const { labels, offsets, t, v, histograms } = rows;
   const hasHistograms = histograms.values.length > 0;
   for (let i = 0; i < count; i++) {
     out.raw(i === 0 ? '{"metric":' : ',{"metric":');
-    encodeLabels(out, labels[i] as Labels);
+    encodeLabels(out, labels[i] as Pick<Labels, 'pairs'>);
     const [from, to] = [offsets[i] as number, offsets[i + 1] as number];
     if (from < to) {
       out.raw(',"values":[');
@@ -143,7 +174,7 @@ function encodeHistogram(out: JsonPieces, histogram: FloatHistogram): void {
 }
 
 /** Writes a label set as an object. */
-export function encodeLabels(out: JsonPieces, { pairs }: Labels): void {
+export function encodeLabels(out: JsonPieces, { pairs }: Pick<Labels, 'pairs'>): void {
   out.raw('{');
   for (let i = 0; i < pairs.length; i += 2) {
     if (i > 0) out.raw(',');

@@ -152,11 +152,20 @@ export class PoolWorker {
   }
 }
 
-/** The unshared buffers at the top of a value, which can move on instead of being copied again. */
+/** The unshared buffers of a value and of the records in it, which can move on instead of being copied again. */
 function buffersOf(value: unknown): ArrayBuffer[] {
   const found = new Set<ArrayBuffer>();
-  for (const item of Object.values(typeof value === 'object' && value !== null ? value : {})) {
+  const add = (item: unknown): void => {
     if (ArrayBuffer.isView(item) && item.buffer instanceof ArrayBuffer) found.add(item.buffer);
+  };
+  for (const item of membersOf(value)) {
+    add(item);
+    // Lists are not searched: theirs are objects by the thousand, not columns.
+    if (!ArrayBuffer.isView(item) && !Array.isArray(item)) membersOf(item).forEach(add);
   }
   return [...found];
+}
+
+function membersOf(value: unknown): unknown[] {
+  return typeof value === 'object' && value !== null ? Object.values(value) : [];
 }

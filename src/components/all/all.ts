@@ -206,6 +206,7 @@ class AllProcess {
       defaultStepMs,
       promql,
       remoteRead: this.#options.remoteRead,
+      workers: this.#pool.size,
     };
     return { query };
   }

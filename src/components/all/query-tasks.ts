@@ -33,6 +33,8 @@ import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { headCardinality } from '../../tsdb/head/head-cardinality.ts';
 import { TsdbReader } from '../../tsdb/tsdb-reader.ts';
 import type { TsdbHandle } from '../../tsdb/tsdb-reader.ts';
+import { encodeInParts, encodePart, partsOf } from './encode-matrix.ts';
+import type { RowEncoder } from './encode-matrix.ts';
 import { evaluationError, statisticsOf } from './query-figures.ts';
 
 /** limit: bytes of a page of a streamed remote read, but for its last series. */
@@ -51,6 +53,8 @@ export interface QueryWorkerData {
   readonly defaultStepMs: number;
   readonly promql: PromqlSettings;
   readonly remoteRead: RemoteReadLimits;
+  /** How many workers there can be. */
+  readonly workers: number;
 }
 
 /** limits of remote read: samples of a query, bytes of a frame. */
@@ -103,8 +107,11 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
     subqueryStepMs: () => data.defaultStepMs,
     ...data.promql,
   });
-  const answer = (result: QueryResult, params: QueuedQuery<InstantParams | RangeParams>) =>
-    toAnswer(result, params, data.promql.perStepStats);
+  const answer = (
+    result: QueryResult,
+    params: QueuedQuery<InstantParams | RangeParams>,
+    context: TaskContext,
+  ) => toAnswer(result, params, context, data);
   return {
     'query.instant': (params: QueuedQuery<InstantParams>, context: TaskContext) =>
       evaluating(async () => {
@@ -112,6 +119,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
         return answer(
           await engine.instant(queryable, params.query, params.timeMs, options),
           params,
+          context,
         );
       }),
     'query.range': (params: QueuedQuery<RangeParams>, context: TaskContext) =>
@@ -121,6 +129,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
         return answer(
           await engine.range(queryable, query, startMs, endMs, stepMs, options),
           params,
+          context,
         );
       }),
     'query.fragment': (fragment: Fragment, { signal }: TaskContext) =>
@@ -128,6 +137,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
         const result = await runFragment(fragment, queryable, signal);
         return new Transfer(result, resultBuffers(result));
       }),
+    'query.encode': encodePart,
     'query.readPage': async ({ body, cursor }: ReadPageParams, { signal }: TaskContext) => {
       const options = {
         ...data.remoteRead,
@@ -212,20 +222,35 @@ async function evaluating<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function toAnswer(
+async function toAnswer(
   result: QueryResult,
   params: QueuedQuery<InstantParams | RangeParams>,
-  perStepStats: boolean,
-): Transfer {
+  context: TaskContext,
+  { promql, workers }: QueryWorkerData,
+): Promise<Transfer> {
   const { limit = Infinity, queueMs } = params;
-  const perStep = perStepStats && params.stats === 'all';
+  const perStep = promql.perStepStats && params.stats === 'all';
   const stats = statisticsOf(result, params, { queueMs, perStep });
   const shown = params.stats === undefined ? undefined : JSON.stringify(stats);
-  const data = encodeResult(result, limit, shown);
   const size = result.type === 'matrix' || result.type === 'vector' ? result.labels.length : 1;
+  const parts = result.type === 'matrix' && size <= limit ? partsOf(result, workers) : 1;
+  const data =
+    result.type === 'matrix' && parts > 1
+      ? await encodeInParts(result, parts, rowEncoder(context), shown)
+      : encodeResult(result, limit, shown);
   const warnings = size > limit ? [...result.warnings, TRUNCATED_WARNING] : result.warnings;
   const answer = { data, warnings, infos: result.infos };
   return new Transfer({ answer, stats } satisfies EvaluatedQuery, answerBuffers(answer));
+}
+
+function rowEncoder(context: TaskContext): RowEncoder {
+  return {
+    elsewhere: async (rows, buffers) => {
+      const payload = new Transfer(rows, buffers);
+      return (await context.run('query.encode', payload)) as Uint8Array[];
+    },
+    check: () => context.signal.throwIfAborted(),
+  };
 }
 
 async function findSeries(queryable: Queryable, params: MetadataParams): Promise<Transfer> {

@@ -370,11 +370,22 @@ function lastSamples(
   return found;
 }
 
+/**
+ * How many bytes are not 0, of 0, 1 and 2. perf: four at a time; nearly all of them are 1, and a search for a 0 looks at
+ * each.
+ */
 function countOnes(present: Uint8Array): number {
-  // perf: most series have a value at every step, and this search is native.
-  const first = present.indexOf(0);
-  if (first < 0) return present.length;
-  let count = first;
-  for (let i = first; i < present.length; i++) if (present[i] !== 0) count++;
-  return count;
+  const { buffer, byteOffset, length } = present;
+  // Words begin at multiples of four, rows anywhere.
+  const first = Math.min(-byteOffset & 3, length);
+  const count = (length - first) >> 2;
+  const words = new Int32Array(buffer, count === 0 ? 0 : byteOffset + first, count);
+  let ones = 0;
+  for (let i = 0; i < count; i++) {
+    const word = words[i] as number;
+    ones += Math.imul((word | (word >>> 1)) & 0x01010101, 0x01010101) >>> 24;
+  }
+  for (let i = 0; i < first; i++) if (present[i] !== 0) ones++;
+  for (let i = first + count * 4; i < length; i++) if (present[i] !== 0) ones++;
+  return ones;
 }
