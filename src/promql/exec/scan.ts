@@ -320,7 +320,8 @@ function collectGroups(
     }
   }
   const groups = groupHistograms(ctx, node, set, results, { shards, grouping });
-  const vectors = statesToVectors(states, grouping.labels, groups);
+  const order = groupOrder(results, shards, grouping);
+  const vectors = statesToVectors(states, grouping.labels, groups, order);
   if (ctx.options.delayedNames && !node.keepName) vectors.dropName.fill(1);
   return vectors;
 }
@@ -349,17 +350,38 @@ function groupHistograms(
   return groups;
 }
 
-/** Finished states as rows, without groups that never had a value. */
+/** The groups by their first series that has a value: others may be selected for the sake of another scan. */
+function groupOrder(
+  results: readonly FragmentResult[],
+  shards: readonly Shard[],
+  { ids, labels }: Grouping,
+): number[] {
+  const order: number[] = [];
+  const seen = new Uint8Array(labels.length);
+  for (const [k, { counts }] of results.entries()) {
+    const { from } = shards[k] as Shard;
+    for (let i = 0; i < counts.length; i++) {
+      const group = ids[from + i] as number;
+      if (counts[i] === 0 || seen[group] === 1) continue;
+      seen[group] = 1;
+      order.push(group);
+    }
+  }
+  return order;
+}
+
+/** Finished states as rows, without groups that never had a value, in an order other than that of their numbers if asked. */
 export function statesToVectors(
   states: GroupStates,
   labels: readonly Labels[],
   groups?: HistogramGroups,
+  order: readonly number[] = labels.map((_, g) => g),
 ): StepVectors {
   const { values, present } = finishStates(states);
   const { steps } = states;
   const histograms = groups?.finish(values, present) ?? [];
-  const kept = labels.map((_, g) => g).filter((g) => rowHasValue(present, g, steps));
-  const all = kept.length === labels.length;
+  const kept = order.filter((g) => rowHasValue(present, g, steps));
+  const all = kept.length === labels.length && kept.every((g, row) => g === row);
   const vectors = newVectors(
     kept.map((g) => labels[g] as Labels),
     all ? 0 : steps,
