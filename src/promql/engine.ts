@@ -20,6 +20,7 @@ import { DEFAULT_FEATURES, type ParseOptions } from './parse/options.ts';
 import { parseExpr } from './parse/parse.ts';
 import { documentedType } from './parse/value-type.ts';
 import { buildPlan } from './plan/build.ts';
+import { optimise } from './plan/optimise.ts';
 import type {
   MatrixResult,
   QueryResult,
@@ -131,11 +132,14 @@ export class Engine {
         `invalid expression type "${documentedType(type)}" for range query, must be Scalar or instant Vector`,
       );
     }
-    const plan = buildPlan(expr, {
-      ...times,
-      lookbackMs: settings.lookbackDeltaMs ?? 300_000,
-      subqueryStepMs: settings.subqueryStepMs ?? (() => 60_000),
-    });
+    const plan = optimise(
+      buildPlan(expr, {
+        ...times,
+        lookbackMs: settings.lookbackDeltaMs ?? 300_000,
+        subqueryStepMs: settings.subqueryStepMs ?? (() => 60_000),
+      }),
+      settings.counterView ?? 'exact',
+    );
     const ctx = new ExecContext({
       queryable,
       clock: this.#clock,

@@ -15,6 +15,22 @@ export interface SelectRequest {
   readonly matchers: readonly Matcher[];
   readonly mint: number;
   readonly maxt: number;
+  readonly hints?: SelectHints;
+}
+
+/**
+ * What is done with the samples. These are hints and nothing else: a storage may use them to read or send less, and may
+ * pass over them. Series stay apart and whole as the matchers say; what is not known is left out.
+ */
+export interface SelectHints {
+  /** The range function that sees the samples, or, when they are seen as they are, the aggregation that does. */
+  readonly func?: string;
+  /** The width of the windows, ms; 0 when only the newest sample within the lookback is looked at. */
+  readonly rangeMs?: number;
+  /** From one evaluation to the next, ms; 0 when there is one only. */
+  readonly stepMs?: number;
+  /** The labels that results are grouped by, or without: of others only that series differ is looked at. */
+  readonly grouping?: { readonly labels: readonly string[]; readonly without: boolean };
 }
 
 /**

@@ -19,19 +19,8 @@ import {
   type TimeModifiers,
   type VectorSelector,
 } from '../parse/ast.ts';
-import { foldConstants } from './fold-constants.ts';
 import { isInvariant } from './invariant.ts';
-import { markStats } from './mark-stats.ts';
-import {
-  mapPlan,
-  type Extension,
-  type Grid,
-  type PlanNode,
-  type QueryPlan,
-  type SelectPlan,
-  type SubqueryNode,
-} from './node.ts';
-import { pushAggregates } from './push-aggregates.ts';
+import type { Extension, Grid, PlanNode, QueryPlan, SelectPlan, SubqueryNode } from './node.ts';
 import { resolveDuration, type DurationContext } from './resolve-duration.ts';
 
 /** What a plan depends on besides the expression. */
@@ -52,15 +41,14 @@ const SMOOTHED_SAFE = ['delta', 'increase', 'rate'];
 const QUERY_CONSTANTS: ReadonlySet<string> = new Set(['start', 'end', 'range', 'step', 'pi']);
 
 /**
- * Plans a query.
+ * Plans a query as it is written: optimise.ts makes it cheaper.
  * @throws CodedError when a duration or a use of a modifier is impossible, or not_implemented.
  */
 export function buildPlan(expr: Expr, context: PlanContext): QueryPlan {
   const { startMs, endMs, stepMs } = context;
   const count = stepMs === 0 ? 1 : Math.floor((endMs - startMs) / stepMs) + 1;
   const builder = new Builder(context);
-  const built = builder.build(expr, { startMs, stepMs: stepMs === 0 ? 1 : stepMs, count });
-  const root = markStats(mapPlan(built, (node) => pushAggregates(foldConstants(node))));
+  const root = builder.build(expr, { startMs, stepMs: stepMs === 0 ? 1 : stepMs, count });
   return { root, selects: builder.selects };
 }
 

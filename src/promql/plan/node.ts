@@ -4,6 +4,7 @@
  */
 import { unreachable } from '../../lib/assert.ts';
 import type { Matcher } from '../../model/matcher.ts';
+import type { SelectHints } from '../../storage/storage.ts';
 import type { AggregateOp } from '../parse/token.ts';
 import type { BinaryOp, Span, VectorMatching } from '../parse/ast.ts';
 
@@ -14,13 +15,14 @@ export interface Grid {
   readonly count: number;
 }
 
-/** One request to the storage; both ends inclusive, ms. */
+/** One request to the storage, of one node or of several; both ends inclusive, ms. */
 export interface SelectPlan {
   /** Place in {@link QueryPlan.selects}. */
   readonly index: number;
   readonly matchers: readonly Matcher[];
   readonly mint: number;
   readonly maxt: number;
+  readonly hints?: SelectHints;
 }
 
 /** How far a range selector looks beyond its range. */
@@ -189,6 +191,16 @@ export function mapPlan(node: PlanNode, change: (node: PlanNode) => PlanNode): P
   return change(mapChildren(node, (child) => mapPlan(child, change)));
 }
 
+/** The nodes that a node computes its value from, in the order of the text. */
+export function planChildren(node: PlanNode): PlanNode[] {
+  const found: PlanNode[] = [];
+  mapChildren(node, (child) => {
+    found.push(child);
+    return child;
+  });
+  return found;
+}
+
 /** The same node with other children. */
 export function mapChildren(node: PlanNode, map: (child: PlanNode) => PlanNode): PlanNode {
   switch (node.kind) {
@@ -210,7 +222,7 @@ export function mapChildren(node: PlanNode, map: (child: PlanNode) => PlanNode):
       return { ...node, lhs: map(node.lhs), rhs: map(node.rhs) };
     case 'aggregate': {
       const param = node.param === undefined ? undefined : map(node.param);
-      return { ...node, expr: map(node.expr), param };
+      return { ...node, param, expr: map(node.expr) };
     }
     case 'call':
       return { ...node, args: node.args.map(map) };
