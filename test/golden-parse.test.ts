@@ -37,6 +37,7 @@ function newApp() {
     service: {
       instant: unused,
       range: unused,
+      explain: unused,
       series: unused,
       labelNames: unused,
       labelValues: unused,

@@ -181,9 +181,8 @@ const flags: readonly FlagSpec[] = [
     kind: 'enum',
     values: ['prometheus', 'thanos'],
     default: 'prometheus',
-    idle: true,
     group: QUERY,
-    help: 'Accepted for the sake of thanos query: there is one engine, with the answers of prometheus.',
+    help: 'The engine of requests that name none. There is one, with the answers of prometheus; by the name of thanos it explains and analyzes queries.',
   },
   {
     name: 'query.mode',

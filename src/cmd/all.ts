@@ -14,6 +14,7 @@ import { runAll } from '../components/all/all.ts';
 import type { RunOutcome } from '../ops/run-group.ts';
 import { formatDuration } from '../lib/duration.ts';
 import type { BuildInfoData } from '../http/api-status.ts';
+import type { PromqlEngine } from '../http/thanos-params.ts';
 import { allCommand } from './all-flags.ts';
 import { configOf } from './config-flags.ts';
 import { promqlSettings } from './features.ts';
@@ -76,6 +77,7 @@ export async function runAllCommand(
     queryTimeoutMs: values.number('query.timeout'),
     queryMaxConcurrent: values.number('query.max-concurrent'),
     lookbackDeltaMs: values.number('query.lookback-delta'),
+    promqlEngine: values.string('query.promql-engine') as PromqlEngine,
     maxSamples: values.number('query.max-samples'),
     defaultStepMs: values.number('query.default-evaluation-interval'),
     activeQueryPath: values.string('query.active-query-path'),

@@ -7,6 +7,7 @@ import type { Dialect } from './dialect.ts';
 import type { Form } from './form.ts';
 import type { QueryOrigin, QueryService } from './query-service.ts';
 import type { RemoteReadOptions } from './remote-read-handler.ts';
+import type { PromqlEngine } from './thanos-params.ts';
 import type { TsdbService } from './tsdb-service.ts';
 
 /** What the API is made of. */
@@ -19,6 +20,8 @@ export interface ApiOptions {
   /** The longest that a query may take, in ms; requests may ask for less. */
   readonly queryTimeoutMs: number;
   readonly disableCors: boolean;
+  /** The engine of requests that name none, which decides whether they may be analyzed; `prometheus` by default. */
+  readonly defaultEngine?: PromqlEngine;
   /** The parts of PromQL that the service's engine has beyond the default ones. */
   readonly promqlFeatures?: Partial<ParseOptions>;
   /** What the endpoints about the TSDB ask; without it they are not implemented. */

@@ -3,8 +3,8 @@ import { CodedError } from '../lib/errors.ts';
 import type { ApiCall } from './api-call.ts';
 import { paramError, withParam } from './api-params.ts';
 import { parseDurationParam, parseLimit, parseTime, parseTimeParam } from './params.ts';
-import type { QueryAnswer, QueryParams } from './query-service.ts';
-import { checkThanosParams, isAnalyzeAsked } from './thanos-params.ts';
+import type { InstantParams, QueryAnswer, QueryParams, RangeParams } from './query-service.ts';
+import { checkThanosParams, engineOf, isAnalyzeAsked } from './thanos-params.ts';
 
 /** limit: of Prometheus, for the points of one series: 60 s steps for a week, 1 h steps for a year. */
 const STEPS_MAX = 11_000;
@@ -14,17 +14,54 @@ const DEFAULT_STEPS = 250;
 
 /** Answers an instant query. */
 export async function instantQuery(call: ApiCall): Promise<QueryAnswer> {
-  const { form, options, signal } = call;
-  const limit = withParam(call, 'limit', () => parseLimit(form.get('limit')));
-  const now = options.clock.now();
-  const timeMs = withParam(call, 'time', () => parseTimeParam('time', form.get('time'), now));
-  const params = { ...queryParams(call, limit), timeMs };
-  return finish(call, options.service.instant(params, signal));
+  const { options, signal } = call;
+  return finish(call, options.service.instant(instantParams(call), signal));
 }
 
 /** Answers a range query. */
 export async function rangeQuery(call: ApiCall): Promise<QueryAnswer> {
-  const { form, options, signal } = call;
+  const { options, signal } = call;
+  return finish(call, options.service.range(rangeParams(call), signal));
+}
+
+/** Answers how an instant query would be evaluated. */
+export async function explainInstant(call: ApiCall): Promise<QueryAnswer> {
+  requireExplainable(call);
+  return explain(call, instantParams(call));
+}
+
+/** The same for a range query. */
+export async function explainRange(call: ApiCall): Promise<QueryAnswer> {
+  requireExplainable(call);
+  return explain(call, rangeParams(call));
+}
+
+function requireExplainable(call: ApiCall): void {
+  if (!isThanosEngine(call)) throw new CodedError('bad_data', "engine type must be 'thanos'");
+}
+
+/** Whether the engine is asked for that explains and analyzes in Thanos. */
+function isThanosEngine({ form, options }: ApiCall): boolean {
+  return engineOf(form, options.defaultEngine) === 'thanos';
+}
+
+async function explain(call: ApiCall, params: InstantParams | RangeParams): Promise<QueryAnswer> {
+  const { options, signal } = call;
+  return options.service.explain(params, signal).catch((thrown: unknown) => {
+    throw paramError(call, 'query', thrown);
+  });
+}
+
+function instantParams(call: ApiCall): InstantParams {
+  const { form, options } = call;
+  const limit = withParam(call, 'limit', () => parseLimit(form.get('limit')));
+  const now = options.clock.now();
+  const timeMs = withParam(call, 'time', () => parseTimeParam('time', form.get('time'), now));
+  return { ...queryParams(call, limit), timeMs };
+}
+
+function rangeParams(call: ApiCall): RangeParams {
+  const { form, options } = call;
   const { dialect } = options;
   const limit = withParam(call, 'limit', () => parseLimit(form.get('limit')));
   const startMs = withParam(call, 'start', () => parseTime(form.get('start')));
@@ -40,8 +77,7 @@ export async function rangeQuery(call: ApiCall): Promise<QueryAnswer> {
       'exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)',
     );
   }
-  const params = { ...queryParams(call, limit), startMs, endMs, stepMs };
-  return finish(call, options.service.range(params, signal));
+  return { ...queryParams(call, limit), startMs, endMs, stepMs };
 }
 
 function stepParam(call: ApiCall, rangeMs: number): number {
@@ -80,6 +116,7 @@ function queryParams(call: ApiCall, limit: number): QueryParams {
     ...(lookbackMs > 0 ? { lookbackMs } : {}),
     ...(limit > 0 ? { limit } : {}),
     ...statsParam(form.get('stats')),
+    ...(isAnalyzeAsked(form) && isThanosEngine(call) ? { analyze: true } : {}),
     ...(call.origin === undefined ? {} : { origin: call.origin }),
   };
 }
@@ -108,11 +145,13 @@ async function finish(call: ApiCall, answer: Promise<QueryAnswer>): Promise<Quer
   return more.length === 0 ? result : { ...result, warnings: [...result.warnings, ...more] };
 }
 
-function requestWarnings({ form, options }: ApiCall): string[] {
-  if (options.dialect.name !== 'prometheus') return [];
+function requestWarnings(call: ApiCall): string[] {
+  const { form, options } = call;
   const warnings: string[] = [];
-  // There is one engine, and it does not take itself apart: what Thanos says of Prometheus'.
-  if (isAnalyzeAsked(form)) warnings.push("Query not analyzable; change engine to 'thanos'.");
+  // There is one engine. It takes itself apart when it is asked by the name of the one that does so in Thanos.
+  if (isAnalyzeAsked(form) && !isThanosEngine(call))
+    warnings.push("Query not analyzable; change engine to 'thanos'.");
+  if (options.dialect.name !== 'prometheus') return warnings;
   const stats = form.get('stats');
   if (!['', 'true', 'all'].includes(stats)) {
     warnings.push(

@@ -22,6 +22,7 @@ const unasked = () => Promise.reject(new Error('not a question of this test'));
 const NO_QUERIES: QueryService = {
   instant: unasked,
   range: unasked,
+  explain: unasked,
   series: unasked,
   labelNames: unasked,
   labelValues: unasked,

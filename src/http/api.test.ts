@@ -16,6 +16,7 @@ import { registerApi } from './api.ts';
 import { type Dialect, prometheusDialect, thanosDialect } from './dialect.ts';
 import { encodeResult, encodeStrings } from './json-result.ts';
 import type { QueryAnswer, QueryService } from './query-service.ts';
+import type { PromqlEngine } from './thanos-params.ts';
 
 const NOW = 1795241494_165;
 
@@ -48,6 +49,11 @@ class EmptyService implements QueryService {
     return this.#answer(params, encodeResult(EMPTY));
   }
 
+  async explain(params: Parameters<QueryService['explain']>[0]): Promise<QueryAnswer> {
+    parseExpr(params.query);
+    return this.#answer(params, [Buffer.from('{"name":"[number] 1"}')]);
+  }
+
   async series(params: unknown): Promise<QueryAnswer> {
     return this.#answer(params, encodeStrings([]));
   }
@@ -69,7 +75,12 @@ class EmptyService implements QueryService {
   }
 }
 
-async function start(t: TestContext, dialect: Dialect = prometheusDialect, disableCors = false) {
+async function start(
+  t: TestContext,
+  dialect: Dialect = prometheusDialect,
+  disableCors = false,
+  defaultEngine: PromqlEngine = 'prometheus',
+) {
   const metrics = new ProcessMetrics();
   const probe = new Probe('query', nopLogger, metrics);
   probe.healthy();
@@ -87,6 +98,7 @@ async function start(t: TestContext, dialect: Dialect = prometheusDialect, disab
     service,
     dialect,
     disableCors,
+    defaultEngine,
     clock: new FakeClock(NOW),
     log: nopLogger,
     queryTimeoutMs: 120_000,
@@ -192,11 +204,26 @@ test('what the service is asked', async (t) => {
   });
   const thanos =
     'dedup=false&partial_response=1&max_source_resolution=5m&replicaLabels[]=r&engine=thanos&storeMatch[]={__address__="a:1"}&shard_info={}&analyze=true&stats=all';
-  await f(`/api/v1/query?query=up&${thanos}`, { ...q, timeMs: NOW, stats: 'all' });
+  const analyzed = { ...q, stats: 'all', analyze: true };
+  await f(`/api/v1/query?query=up&${thanos}`, { ...analyzed, timeMs: NOW });
   assert.deepEqual(service.origin, {
     clientIP: '127.0.0.1',
     method: 'GET',
     path: '/api/v1/query',
+  });
+  const minute = { startMs: 0, endMs: 60_000, stepMs: 5000 };
+  await f(`/api/v1/query_range?query=up&start=0&end=60&step=5&${thanos}`, {
+    ...analyzed,
+    ...minute,
+  });
+  // Thanos analyzes with its own engine only, which is not the default.
+  await f('/api/v1/query?query=up&analyze=1', { ...q, timeMs: NOW });
+  await f('/api/v1/query?query=up&analyze=1&engine=prometheus', { ...q, timeMs: NOW });
+  await f('/api/v1/query?query=up&analyze=yes&engine=thanos', { ...q, timeMs: NOW });
+  await f('/api/v1/query_explain?query=up&engine=thanos&time=3', { ...q, timeMs: 3000 });
+  await f('/api/v1/query_range_explain?query=up&engine=thanos&start=0&end=60&step=5', {
+    ...q,
+    ...minute,
   });
   await f('/api/v1/query?query=up&stats=true', { ...q, timeMs: NOW, stats: 'true' });
   await f('/api/v1/query?query=up&stats=odd', { ...q, timeMs: NOW, stats: 'true' });
@@ -284,6 +311,48 @@ test('parameter errors in the words of Prometheus', async (t) => {
   await f('labels?start=x', time('start'));
   await f('label/job/values?end=x', time('end'));
   await f('label/U__/values', 'invalid label name: ""');
+});
+
+test('how a query would be evaluated', async (t) => {
+  for (const dialect of [prometheusDialect, thanosDialect]) {
+    const { base } = await start(t, dialect);
+    const prefix = (name: string) =>
+      dialect === prometheusDialect ? `invalid parameter "${name}": ` : '';
+    const f = async (path: string, form: string, status: number, want: object) => {
+      for (const got of [
+        await fetch(`${base}/api/v1/${path}?${form}`),
+        await fetch(`${base}/api/v1/${path}`, { method: 'POST', body: new URLSearchParams(form) }),
+      ]) {
+        assert.deepEqual(await got.json(), want);
+        assert.equal(got.status, status);
+      }
+    };
+    const explained = { status: 'success', data: { name: '[number] 1' } };
+    const range = 'start=1&end=2&step=1';
+    await f('query_explain', 'query=1&engine=thanos', 200, explained);
+    await f('query_range_explain', `query=1&engine=thanos&${range}`, 200, explained);
+    const g = async (path: string, form: string, error: string) =>
+      f(path, form, 400, { status: 'error', errorType: 'bad_data', error });
+    // The engine is looked at before anything else.
+    const engine = "engine type must be 'thanos'";
+    await g('query_explain', 'query=(', engine);
+    await g('query_explain', 'query=1&engine=prometheus&time=x', engine);
+    await g('query_range_explain', `query=1&${range}`, engine);
+    await g('query_explain', 'query=1&engine=x', "'x' bad engine");
+    const other = await start(t, dialect, false, 'thanos');
+    const named = await fetch(`${other.base}/api/v1/query_explain?query=1`);
+    assert.deepEqual(await named.json(), explained);
+    await fetch(`${other.base}/api/v1/query?query=up&time=1&analyze=true`);
+    const asked = { query: 'up', timeMs: 1000, timeoutMs: 120_000, analyze: true };
+    assert.deepEqual(other.service.asked, asked);
+    const open = `${prefix('query')}1:5: parse error: unclosed left parenthesis`;
+    await g('query_explain', 'query=sum(&engine=thanos', open);
+    await g(
+      'query_range_explain',
+      'query=1&engine=thanos&start=2&end=1&step=1',
+      `${prefix('end')}end timestamp must not be before start time`,
+    );
+  }
 });
 
 test('what the parser makes of a query', async (t) => {
@@ -419,7 +488,9 @@ test('warnings and infos', async (t) => {
       'value "odd" for parameter "stats" is deprecated and will be rejected in the next major release, use "true" or "all"';
     await f([], [], 'odd', own ? { warnings: [odd] } : {});
     const analyze = "Query not analyzable; change engine to 'thanos'.";
-    await f([], [], 'all&analyze=1', own ? { warnings: [analyze] } : {});
+    await f([], [], 'all&analyze=1', { warnings: [analyze] });
+    await f([], [], 'all&analyze=true&engine=prometheus', { warnings: [analyze] });
+    await f([], [], 'all&analyze=true&engine=thanos', {});
     await f([], [], 'all&analyze=T', {});
   }
 });

@@ -9,7 +9,7 @@ import { cleanTombstones, deleteSeries, snapshot } from './api-admin.ts';
 import type { ApiCall, ApiOptions } from './api-call.ts';
 import { formatQuery, parseQuery } from './api-language.ts';
 import { labelNames, labelValues, series } from './api-metadata.ts';
-import { instantQuery, rangeQuery } from './api-query.ts';
+import { explainInstant, explainRange, instantQuery, rangeQuery } from './api-query.ts';
 import { runtimeInfo } from './api-status.ts';
 import { exemplars, metadata, tsdbBlocks, tsdbStatus, walReplay } from './api-tsdb.ts';
 import type { TsdbEndpoint } from './api-tsdb.ts';
@@ -28,6 +28,8 @@ const POST_PUT: readonly string[] = ['POST', 'PUT'];
 const ENDPOINTS: readonly (readonly [string, readonly string[], string, Endpoint])[] = [
   ['/query', GET_POST, 'query', instantQuery],
   ['/query_range', GET_POST, 'query_range', rangeQuery],
+  ['/query_explain', GET_POST, 'query', explainInstant],
+  ['/query_range_explain', GET_POST, 'query', explainRange],
   ['/format_query', GET_POST, 'format_query', formatQuery],
   ['/parse_query', GET_POST, 'parse_query', parseQuery],
   ['/series', GET_POST, 'series', series],
@@ -49,8 +51,6 @@ const TSDB_ENDPOINTS: readonly (readonly [string, readonly string[], string, Tsd
 
 /** What Prometheus 3.14 and Thanos 0.43 have and this version does not. */
 const NOT_IMPLEMENTED: readonly string[] = [
-  '/query_explain',
-  '/query_range_explain',
   '/scrape_pools',
   '/scrape_pools/config',
   '/targets',

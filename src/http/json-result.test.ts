@@ -3,7 +3,8 @@ import test from 'node:test';
 import { Labels } from '../model/labels.ts';
 import { NO_HISTOGRAMS } from '../model/float-histogram/matrix-histograms.ts';
 import { floatText, JsonPieces } from './json-pieces.ts';
-import { encodeLabelSets, encodeResult, encodeStrings, type ResultData } from './json-result.ts';
+import { encodeLabelSets, encodeResult, encodeStrings } from './json-result.ts';
+import type { ResultData, ResultMembers } from './json-result.ts';
 
 const text = (pieces: Uint8Array[]) => Buffer.concat(pieces).toString('utf8');
 
@@ -120,6 +121,17 @@ test('results of each type', () => {
   const three = '{"metric":{},"values":[[2.500,"+Inf"]]}';
   f(range, `{"resultType":"matrix","result":[${one},${two},${three}]}`);
   f(range, `{"resultType":"matrix","result":[${one},${two}]}`, 2);
+});
+
+test('members beside the result', () => {
+  const result = matrix();
+  const f = (members: ResultMembers, want: string) =>
+    assert.equal(text(encodeResult(result, Infinity, members)), want);
+  const start = '{"resultType":"matrix","result":[]';
+  f({}, `${start}}`);
+  f({ stats: '{"a":1}' }, `${start},"stats":{"a":1}}`);
+  // In Thanos' order.
+  f({ analysis: '{}', stats: '{"a":1}' }, `${start},"stats":{"a":1},"analysis":{}}`);
 });
 
 test('lists', () => {

@@ -11,11 +11,21 @@ import { JsonPieces } from './json-pieces.ts';
 /** A result of any type; its warnings and statistics are not part of the data. */
 export type ResultData = MatrixResult | VectorResult | ScalarResult | StringResult;
 
+/** Members beside a result: JSON, in ASCII. */
+export interface ResultMembers {
+  readonly stats?: string | undefined;
+  readonly analysis?: string | undefined;
+}
+
 /**
  * The bytes of a result's `data` member, in pieces that the caller owns. With a limit, only so many series are
- * written; the caller adds the warning when there are more. `stats` is the JSON of the member of that name, in ASCII.
+ * written; the caller adds the warning when there are more.
  */
-export function encodeResult(result: ResultData, limit = Infinity, stats?: string): Uint8Array[] {
+export function encodeResult(
+  result: ResultData,
+  limit = Infinity,
+  members: ResultMembers = {},
+): Uint8Array[] {
   const out = new JsonPieces();
   out.raw(headOf(result));
   switch (result.type) {
@@ -36,7 +46,7 @@ export function encodeResult(result: ResultData, limit = Infinity, stats?: strin
       out.string(result.v);
       break;
   }
-  out.raw(tailOf(stats));
+  out.raw(tailOf(members));
   return out.finish();
 }
 
@@ -44,8 +54,10 @@ function headOf({ type }: ResultData): string {
   return `{"resultType":"${type}","result":[`;
 }
 
-function tailOf(stats: string | undefined): string {
-  return stats === undefined ? ']}' : `],"stats":${stats}}`;
+function tailOf({ stats, analysis }: ResultMembers): string {
+  const shown = stats === undefined ? '' : `,"stats":${stats}`;
+  const analyzed = analysis === undefined ? '' : `,"analysis":${analysis}`;
+  return `]${shown}${analyzed}}`;
 }
 
 /** Rows of a matrix that another thread can be given. */
@@ -57,11 +69,11 @@ export interface MatrixRows extends Pick<MatrixResult, 'offsets' | 't' | 'v' | '
 export function joinRows(
   result: MatrixResult,
   parts: readonly (readonly Uint8Array[])[],
-  stats?: string,
+  members: ResultMembers,
 ): Uint8Array[] {
   const ascii = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
   const separated = parts.flatMap((part, i) => (i === 0 ? part : [ascii(','), ...part]));
-  return [ascii(headOf(result)), ...separated, ascii(tailOf(stats))];
+  return [ascii(headOf(result)), ...separated, ascii(tailOf(members))];
 }
 
 /** The bytes of all rows, with commas between, in pieces that the caller owns. */

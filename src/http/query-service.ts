@@ -31,6 +31,8 @@ export interface QueryParams {
   readonly limit?: number;
   /** Which figures about itself the answer is to hold, as its member `stats`; none when absent. */
   readonly stats?: 'true' | 'all';
+  /** Whether the answer is to say what each operator took, as its member `analysis`. */
+  readonly analyze?: boolean;
   readonly origin?: QueryOrigin;
 }
 
@@ -67,6 +69,8 @@ export interface MetadataParams {
 export interface QueryService {
   instant(params: InstantParams, signal: AbortSignal): Promise<QueryAnswer>;
   range(params: RangeParams, signal: AbortSignal): Promise<QueryAnswer>;
+  /** How a query would be evaluated, `{"name":…,"children":[…]}`; no data are asked. */
+  explain(params: InstantParams | RangeParams, signal: AbortSignal): Promise<QueryAnswer>;
   /** Label sets; there is at least one matcher set. */
   series(params: MetadataParams, signal: AbortSignal): Promise<QueryAnswer>;
   /** Sorted names; no matcher set means all series. */

@@ -16,10 +16,21 @@ export function checkThanosParams(form: Form): void {
   checkBool(form, 'partial_response');
   checkResolution(form.get('max_source_resolution'));
   checkShardInfo(form.get('shard_info'));
+  engineOf(form, 'prometheus');
+}
+
+/** The engines that Thanos can choose from. There is one here: the names decide only about explaining and analyzing. */
+export type PromqlEngine = 'prometheus' | 'thanos';
+
+/**
+ * The engine that a request names, or the default one.
+ * @throws CodedError bad_data when it names another.
+ */
+export function engineOf(form: Form, other: PromqlEngine = 'prometheus'): PromqlEngine {
   const engine = form.get('engine');
-  if (!['', 'prometheus', 'thanos'].includes(engine)) {
-    throw new CodedError('bad_data', `'${engine}' bad engine`);
-  }
+  if (engine === '') return other;
+  if (engine === 'prometheus' || engine === 'thanos') return engine;
+  throw new CodedError('bad_data', `'${engine}' bad engine`);
 }
 
 /** Whether a query is to be analyzed. As in Thanos, anything but these two values says no. */

@@ -9,6 +9,7 @@ import { EMPTY_LABELS, compareLabels, type Labels } from '../model/labels.ts';
 import type { Queryable } from '../storage/storage.ts';
 import { ExecContext } from './exec/context.ts';
 import { evaluate } from './exec/execute.ts';
+import { Profiler } from './exec/profile.ts';
 import type { FragmentRunner } from './exec/fragment.ts';
 import { vectorsToRaw } from './exec/raw-series.ts';
 import { removeDelayedNames } from './exec/same-labels.ts';
@@ -20,7 +21,9 @@ import { DEFAULT_FEATURES, type ParseOptions } from './parse/options.ts';
 import { parseExpr } from './parse/parse.ts';
 import { documentedType } from './parse/value-type.ts';
 import { buildPlan } from './plan/build.ts';
+import type { QueryPlan } from './plan/node.ts';
 import { optimise } from './plan/optimise.ts';
+import { planTree, type PlanTree } from './plan/print-plan.ts';
 import type {
   MatrixResult,
   QueryResult,
@@ -60,9 +63,12 @@ export interface QueryOptions {
   readonly timeoutMs?: number;
   readonly maxSamples?: number;
   readonly signal?: AbortSignal;
+  /** Whether the result says what each operator took. */
+  readonly analyze?: boolean;
 }
 
-interface Times {
+/** When a query is evaluated. */
+export interface Times {
   readonly startMs: number;
   readonly endMs: number;
   /** 0 for an instant query. */
@@ -116,14 +122,19 @@ export class Engine {
     return this.#run(queryable, text, { startMs, endMs, stepMs }, options);
   }
 
-  async #run(
-    queryable: Queryable,
+  /**
+   * How a query would be evaluated: its operators, without asking a storage.
+   * @throws CodedError as {@link instant} and {@link range} do before they evaluate.
+   */
+  explain(
     text: string,
     times: Times,
-    options: QueryOptions,
-  ): Promise<QueryResult> {
-    const began = this.#clock.monotonic();
-    const settings = { ...this.#options, ...options };
+    options: Pick<QueryOptions, 'lookbackDeltaMs'> = {},
+  ): PlanTree {
+    return planTree(this.#plan(text, times, { ...this.#options, ...options }).root);
+  }
+
+  #plan(text: string, times: Times, settings: EngineOptions): QueryPlan {
     const expr = this.parse(text);
     const type = valueType(expr);
     if (times.stepMs !== 0 && type !== 'vector' && type !== 'scalar') {
@@ -132,7 +143,7 @@ export class Engine {
         `invalid expression type "${documentedType(type)}" for range query, must be Scalar or instant Vector`,
       );
     }
-    const plan = optimise(
+    return optimise(
       buildPlan(expr, {
         ...times,
         lookbackMs: settings.lookbackDeltaMs ?? 300_000,
@@ -140,6 +151,18 @@ export class Engine {
       }),
       settings.counterView ?? 'exact',
     );
+  }
+
+  async #run(
+    queryable: Queryable,
+    text: string,
+    times: Times,
+    options: QueryOptions,
+  ): Promise<QueryResult> {
+    const began = this.#clock.monotonic();
+    const settings = { ...this.#options, ...options };
+    const plan = this.#plan(text, times, settings);
+    const profiler = settings.analyze === true ? new Profiler(this.#clock) : undefined;
     const ctx = new ExecContext({
       queryable,
       clock: this.#clock,
@@ -151,6 +174,7 @@ export class Engine {
       counterView: settings.counterView ?? 'exact',
       useStarts: settings.useStartTimestamps ?? false,
       runFragments: settings.runFragments,
+      profiler,
     });
     try {
       await ctx.open(plan.selects);
@@ -164,7 +188,8 @@ export class Engine {
       const timings = { prepareMs: opened - began, evalMs: evaluated - opened };
       const stats = { samplesTotal, samplesPeak, elapsedMs: ended - began, ...timings };
       warnings.unshift(...ctx.storageWarnings);
-      return { ...answer, warnings, infos, stats };
+      const analysis = profiler === undefined ? {} : { analysis: profiler.tree(plan.root) };
+      return { ...answer, warnings, infos, stats, ...analysis };
     } finally {
       ctx.close();
     }

@@ -15,6 +15,7 @@
 import type { FloatHistogram } from '../model/float-histogram/float-histogram.ts';
 import type { MatrixHistograms } from '../model/float-histogram/matrix-histograms.ts';
 import type { Labels } from '../model/labels.ts';
+import type { ProfiledNode } from './exec/profile.ts';
 
 /** The series of a range query, or of an instant query of a range selector, sorted by labels. */
 export interface MatrixResult {
@@ -72,4 +73,6 @@ export type QueryResult = (MatrixResult | VectorResult | ScalarResult | StringRe
   /** Texts with "PromQL info: " and the position in the query. */
   readonly infos: readonly string[];
   readonly stats: QueryStats;
+  /** What each operator took, when the query was to be analyzed. */
+  readonly analysis?: ProfiledNode;
 };

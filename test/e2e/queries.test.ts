@@ -65,11 +65,24 @@ async function start(
   return all;
 }
 
+/** An operator of an explained or analyzed query. */
+interface Operator {
+  readonly name: string;
+  readonly executionTime?: string;
+  readonly totalSamples?: number;
+  readonly children?: readonly Operator[];
+}
+
 interface Answer {
   readonly status: number;
   readonly error?: string;
   readonly errorType?: string;
-  readonly data?: { readonly result: unknown[]; readonly stats?: Record<string, object> };
+  readonly warnings?: readonly string[];
+  readonly data?: {
+    readonly result: unknown[];
+    readonly stats?: Record<string, object>;
+    readonly analysis?: Operator;
+  };
 }
 
 async function ask(
@@ -322,4 +335,28 @@ test('what is experimental is off, and on where it is asked for', async (t) => {
     all.process.output,
     /level=warn msg="Unknown option for --enable-feature" option=nonsense/,
   );
+});
+
+test('explained and analyzed queries', async (t) => {
+  using directory = temporaryDirectory();
+  const all = await start(t, directory.path);
+  const params = { query: 'count(heavy{text!=""}) - 1', time: String(NOW), engine: 'thanos' };
+  const body = new URLSearchParams(params);
+  const response = await fetch(`${all.api}/api/v1/query_explain`, { method: 'POST', body });
+  const explained = ((await response.json()) as { data: Operator }).data;
+  assert.match(explained.name, /^\[binary\] -/);
+  const [scan, number] = explained.children ?? [];
+  assert.match(scan?.name ?? '', /^\[scan\] value \{text!="",__name__="heavy"\}, count, select 0$/);
+  assert.deepEqual(number, { name: '[number] 1' });
+  const { data, warnings } = await ask(all, 'query', { ...params, analyze: 'true' });
+  assert.equal(warnings, undefined);
+  assert.deepEqual(data?.result, [{ metric: {}, value: [NOW, String(SERIES - 1)] }]);
+  const names = ({ name, children = [] }: Operator): unknown => [name, children.map(names)];
+  assert.deepEqual(data?.analysis && names(data.analysis), names(explained));
+  assert.equal(data?.analysis?.totalSamples, SERIES);
+  assert.match(data?.analysis?.executionTime ?? '', /^[\d.]+(?:µs|ms|s)$/);
+  // Thanos' default engine is Prometheus', and that one does not.
+  const plain = await ask(all, 'query', { ...params, engine: '', analyze: 'true' });
+  assert.deepEqual(plain.warnings, ["Query not analyzable; change engine to 'thanos'."]);
+  assert.equal(plain.data?.analysis, undefined);
 });

@@ -11,6 +11,7 @@ import { registerApi } from '../../http/api.ts';
 import type { StatusSource } from '../../http/api-status.ts';
 import { registerFederate } from '../../http/federate-handler.ts';
 import { registerRemoteWrite } from '../../http/remote-write-handler.ts';
+import type { PromqlEngine } from '../../http/thanos-params.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { CodedError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
@@ -87,6 +88,8 @@ export interface AllOptions {
   readonly queryTimeoutMs: number;
   readonly queryMaxConcurrent: number;
   readonly lookbackDeltaMs: number;
+  /** The engine of requests that name none. */
+  readonly promqlEngine: PromqlEngine;
   readonly maxSamples: number;
   /** The step of subqueries that name none. */
   readonly defaultStepMs: number;
@@ -245,6 +248,7 @@ class AllProcess {
       tsdb: this.#admin(),
       adminApi: this.#options.adminApi,
       promqlFeatures: this.#options.promql.features,
+      defaultEngine: this.#options.promqlEngine,
       read: {
         service: this.#queries,
         log,

@@ -30,11 +30,13 @@ const encoder: RowEncoder = {
 
 const bytes = (pieces: readonly Uint8Array[]): string => Buffer.concat(pieces).toString();
 
+const members = { stats: '{"x":1}', analysis: '{}' };
+
 test('parts are the bytes of the whole', async () => {
   for (const lengths of [[5], [3, 0, 4], [100, 1, 1, 1], [1, 1, 1, 100], [7, 7, 7, 7, 7]]) {
     for (const parts of [1, 2, 3, 7]) {
-      const whole = bytes(encodeResult(matrix(lengths), Infinity, '{"x":1}'));
-      const joined = await encodeInParts(matrix(lengths), parts, encoder, '{"x":1}');
+      const whole = bytes(encodeResult(matrix(lengths), Infinity, members));
+      const joined = await encodeInParts(matrix(lengths), parts, encoder, members);
       assert.equal(bytes(joined), whole, `${lengths.join()} in ${parts}`);
     }
   }

@@ -3,7 +3,7 @@
  * floats.
  */
 import { encodeMatrixRows, joinRows } from '../../http/json-result.ts';
-import type { MatrixRows } from '../../http/json-result.ts';
+import type { MatrixRows, ResultMembers } from '../../http/json-result.ts';
 import { NO_HISTOGRAMS } from '../../model/float-histogram/matrix-histograms.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
 import type { MatrixResult } from '../../promql/result.ts';
@@ -32,7 +32,7 @@ export async function encodeInParts(
   result: MatrixResult,
   parts: number,
   encoder: RowEncoder,
-  stats: string | undefined,
+  members: ResultMembers,
 ): Promise<Uint8Array[]> {
   const bounds = boundsOf(result, parts);
   const others = bounds.slice(1, -1).map((from, k) => {
@@ -44,7 +44,7 @@ export async function encodeInParts(
   });
   encoder.check();
   const own = encodeMatrixRows(rowsOf(result, 0, bounds[1] as number));
-  return joinRows(result, [own, ...(await Promise.all(others))], stats);
+  return joinRows(result, [own, ...(await Promise.all(others))], members);
 }
 
 /** The task that encodes rows for another worker. */

@@ -72,6 +72,10 @@ export class QueryClient implements QueryService {
     return this.#evaluate('query.range', params, signal);
   }
 
+  explain(params: InstantParams | RangeParams, signal: AbortSignal): Promise<QueryAnswer> {
+    return this.#plain('query.explain', params, signal);
+  }
+
   series(params: MetadataParams, signal: AbortSignal): Promise<QueryAnswer> {
     return this.#metadata('query.series', params, signal);
   }

@@ -4,6 +4,7 @@
  */
 import { federate } from '../../http/federate.ts';
 import type { FederateRequest } from '../../http/federate-handler.ts';
+import { analysisJson, explainJson } from '../../http/json-operators.ts';
 import { encodeLabelSets, encodeResult, encodeStrings } from '../../http/json-result.ts';
 import { fromSpecs } from '../../http/matcher-specs.ts';
 import { parseMatcherSet } from '../../http/params.ts';
@@ -23,9 +24,11 @@ import type { Matcher } from '../../model/matcher.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
 import type { Task, TaskContext } from '../../ops/worker-runtime.ts';
 import { Engine } from '../../promql/engine.ts';
+import type { Times } from '../../promql/engine.ts';
 import { runFragment } from '../../promql/exec/fragment.ts';
 import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
 import type { ParseOptions } from '../../promql/parse/options.ts';
+import type { PlanTree } from '../../promql/plan/print-plan.ts';
 import type { QueryResult } from '../../promql/result.ts';
 import { MergedQueryable } from '../../storage/merged.ts';
 import type { Queryable, Texts } from '../../storage/storage.ts';
@@ -132,6 +135,8 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
           context,
         );
       }),
+    'query.explain': (params: InstantParams | RangeParams) =>
+      explainAnswer(engine.explain(params.query, timesOf(params), lookbackOf(params))),
     'query.fragment': (fragment: Fragment, { signal }: TaskContext) =>
       evaluating(async () => {
         const result = await runFragment(fragment, queryable, signal);
@@ -198,19 +203,35 @@ function queryOptions(
 ): {
   timeoutMs: number;
   signal: AbortSignal;
+  analyze: boolean;
   lookbackDeltaMs?: number;
   runFragments: (fragments: readonly Fragment[]) => Promise<FragmentResult[]>;
 } {
-  const lookback = params.lookbackMs === undefined ? {} : { lookbackDeltaMs: params.lookbackMs };
   return {
     timeoutMs: params.timeoutMs,
     signal: context.signal,
-    ...lookback,
+    analyze: params.analyze === true,
+    ...lookbackOf(params),
     runFragments: (fragments) =>
       Promise.all(
         fragments.map((f) => context.run('query.fragment', f) as Promise<FragmentResult>),
       ),
   };
+}
+
+function lookbackOf({ lookbackMs }: QueryParams): { lookbackDeltaMs?: number } {
+  return lookbackMs === undefined ? {} : { lookbackDeltaMs: lookbackMs };
+}
+
+function timesOf(params: InstantParams | RangeParams): Times {
+  if ('timeMs' in params) return { startMs: params.timeMs, endMs: params.timeMs, stepMs: 0 };
+  const { startMs, endMs, stepMs } = params;
+  return { startMs, endMs, stepMs };
+}
+
+function explainAnswer(tree: PlanTree): Transfer {
+  const data = [new TextEncoder().encode(explainJson(tree))];
+  return transferAnswer({ data, warnings: [], infos: [] });
 }
 
 /** Runs an evaluation; what fails for want of memory is told from our own faults. */
@@ -232,12 +253,15 @@ async function toAnswer(
   const perStep = promql.perStepStats && params.stats === 'all';
   const stats = statisticsOf(result, params, { queueMs, perStep });
   const shown = params.stats === undefined ? undefined : JSON.stringify(stats);
+  const { analysis } = result;
+  const analyzed = analysis === undefined ? undefined : analysisJson(analysis);
+  const members = { stats: shown, analysis: analyzed };
   const size = result.type === 'matrix' || result.type === 'vector' ? result.labels.length : 1;
   const parts = result.type === 'matrix' && size <= limit ? partsOf(result, workers) : 1;
   const data =
     result.type === 'matrix' && parts > 1
-      ? await encodeInParts(result, parts, rowEncoder(context), shown)
-      : encodeResult(result, limit, shown);
+      ? await encodeInParts(result, parts, rowEncoder(context), members)
+      : encodeResult(result, limit, members);
   const warnings = size > limit ? [...result.warnings, TRUNCATED_WARNING] : result.warnings;
   const answer = { data, warnings, infos: result.infos };
   return new Transfer({ answer, stats } satisfies EvaluatedQuery, answerBuffers(answer));

@@ -8,6 +8,7 @@ import { Annotations } from './annotations.ts';
 import type { CounterView } from '../funcs/counter-view.ts';
 import { TOO_MANY_SAMPLES } from './cells.ts';
 import type { FragmentRunner } from './fragment.ts';
+import type { Profiler } from './profile.ts';
 
 /** Settings of an evaluation. */
 export interface ExecOptions {
@@ -27,6 +28,8 @@ export interface ExecOptions {
   readonly useStarts: boolean;
   /** Runs fragments elsewhere; without it everything runs here. */
   readonly runFragments: FragmentRunner | undefined;
+  /** Collects what each node takes, when that is asked for. */
+  readonly profiler: Profiler | undefined;
 }
 
 /** How long to work before other work of the thread gets its turn, ms. */

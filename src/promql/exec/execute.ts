@@ -51,8 +51,10 @@ export async function evaluate(ctx: ExecContext, node: PlanNode): Promise<Value>
   await ctx.breathe();
   cellsOf(1, node.grid.count);
   const before = ctx.held;
+  const ended = ctx.options.profiler?.begin(node, ctx);
   const value = await evaluateNode(ctx, node);
   ctx.settle(before, sampleCount(value));
+  ended?.(value);
   return value;
 }
 
