@@ -26,22 +26,22 @@ select 0 {a="1",__name__="x"} 10500001 to 14400000`,
   );
   // The wider select serves, wherever it stands; others are numbered anew.
   f(
-    'rate(x[5m]) / on (a) y - rate(x[1h])',
+    'rate(x[5m]) / on (a) y - rate(x[30m])',
     `[binary] -
   [binary] / on (a)
     [scan] rate {__name__="x"}[5m], select 0
     [scan] value {__name__="y"}, select 1
-  [scan] rate {__name__="x"}[1h], select 2
+  [scan] rate {__name__="x"}[30m], select 2
 select 0 {__name__="x"} 10500001 to 14400000
 select 1 {__name__="y"} 10500001 to 14400000
-select 2 {__name__="x"} 7200001 to 14400000`,
+select 2 {__name__="x"} 9000001 to 14400000`,
     `[binary] -
   [binary] / on (a)
     [scan] rate {__name__="x"}[5m], select 1
     [scan] value {__name__="y"}, select 0
-  [scan] rate {__name__="x"}[1h], select 1
+  [scan] rate {__name__="x"}[30m], select 1
 select 0 {__name__="y"} 10500001 to 14400000
-select 1 {__name__="x"} 7200001 to 14400000`,
+select 1 {__name__="x"} 9000001 to 14400000`,
   );
 });
 
@@ -75,17 +75,17 @@ test('how many selects are left', () => {
   // The hints of histograms without buckets depend on the first sample that is read.
   f('histogram_count(x) + histogram_sum(x)', 2);
   // So do Thanos' counters.
-  f('rate(x[5m]) / rate(x[1h])', 2, 'thanos');
-  f('delta(x[5m]) / delta(x[1h])', 1, 'thanos');
+  f('rate(x[5m]) / rate(x[30m])', 2, 'thanos');
+  f('delta(x[5m]) / delta(x[30m])', 1, 'thanos');
 });
 
 test('nobody reads much more than needed', () => {
   const f = (query: string, want: number) => {
     equal(shareSelects(instantPlan(query), 'exact').selects.length, want, query);
   };
-  f('x - avg_over_time(x[1h])', 1);
-  f('x - avg_over_time(x[1h5m])', 1);
-  f('x - avg_over_time(x[1h6m])', 2);
-  f('max_over_time(x[12h]) - avg_over_time(x[1d])', 1);
-  f('max_over_time(x[11h]) - avg_over_time(x[1d])', 2);
+  f('x - avg_over_time(x[10m])', 1);
+  f('x - avg_over_time(x[20m])', 1);
+  f('x - avg_over_time(x[21m])', 2);
+  f('max_over_time(x[16h]) - avg_over_time(x[1d])', 1);
+  f('max_over_time(x[15h]) - avg_over_time(x[1d])', 2);
 });
