@@ -21,7 +21,7 @@ import { DEFAULT_FEATURES, type ParseOptions } from './parse/options.ts';
 import { parseExpr } from './parse/parse.ts';
 import { documentedType } from './parse/value-type.ts';
 import { buildPlan } from './plan/build.ts';
-import type { QueryPlan } from './plan/node.ts';
+import type { Grid, QueryPlan } from './plan/node.ts';
 import { optimise } from './plan/optimise.ts';
 import { planTree, type PlanTree } from './plan/print-plan.ts';
 import type {
@@ -217,8 +217,8 @@ function toAnswer(ctx: ExecContext, value: Value, times: Times): Answer {
   }
 }
 
-function gridOf({ startMs, stepMs }: Times, count: number) {
-  return { startMs, stepMs, count };
+function gridOf({ startMs, endMs, stepMs }: Times, count: number): Grid {
+  return { startMs, endMs, stepMs, count };
 }
 
 function scalarRow({ values }: StepScalars): StepVectors {

@@ -42,16 +42,25 @@ function fellOnBounds(current: FloatHistogram, previous: FloatHistogram): boolea
   return anyFell(
     onBounds(current.positive, current.customValues, bounds),
     onBounds(previous.positive, previous.customValues, bounds),
+    (count) => count > 0,
   );
 }
 
-/** Whether any bucket has less than before; one that is not there has nothing. */
-function anyFell(now: BucketSide, before: BucketSide): boolean {
+/**
+ * Whether any bucket has less than before, or is gone. compat: one that had less than nothing, after a negation, does not fall
+ * to 0, but is missed when it is gone, unless bounds had to be reconciled.
+ */
+function anyFell(
+  now: BucketSide,
+  before: BucketSide,
+  missed = (count: number): boolean => count !== 0,
+): boolean {
   for (let i = 0, j = 0; j < before.index.length; j++) {
     const index = before.index[j] as number;
+    const count = before.count[j] as number;
     while (i < now.index.length && (now.index[i] as number) < index) i++;
-    const count = i < now.index.length && now.index[i] === index ? (now.count[i] as number) : 0;
-    if (count < (before.count[j] as number)) return true;
+    const isThere = i < now.index.length && now.index[i] === index;
+    if (isThere ? (now.count[i] as number) < count : missed(count)) return true;
   }
   return false;
 }

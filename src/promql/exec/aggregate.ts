@@ -231,7 +231,7 @@ function countValues(
     }
   }
   if (labels.length === 0) return newVectors([], steps);
-  return mergeResult(ctx, counts.finish(signatures.labels));
+  return mergeResult(ctx, node, counts.finish(signatures.labels));
 }
 
 /** How often each value occurs at each step. Most occur at few, so only those take room until it is known how many there are. */

@@ -275,7 +275,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   [
     'histogram_quantile',
     (ctx, node, args) =>
-      mergeResult(ctx, histogramQuantile(ctx, node, scalarsAt(args, 0), vectorsAt(args, 1))),
+      mergeResult(ctx, node, histogramQuantile(ctx, node, scalarsAt(args, 0), vectorsAt(args, 1))),
   ],
   [
     'histogram_quantiles',
@@ -283,6 +283,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
       const qs = args.slice(2).map((_, i) => scalarsAt(args, i + 2));
       return mergeResult(
         ctx,
+        node,
         histogramQuantiles(ctx, node, vectorsAt(args, 0), textAt(args, 1), qs),
       );
     },
@@ -291,7 +292,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
     'histogram_fraction',
     (ctx, node, args) => {
       const bounds = { lower: scalarsAt(args, 0), upper: scalarsAt(args, 1) };
-      return mergeResult(ctx, histogramFraction(ctx, node, bounds, vectorsAt(args, 2)));
+      return mergeResult(ctx, node, histogramFraction(ctx, node, bounds, vectorsAt(args, 2)));
     },
   ],
 ]);

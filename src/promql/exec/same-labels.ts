@@ -1,4 +1,5 @@
 /** Series that came to have the same labels: one series, unless they have values at the same step. */
+import { isInstant, type PlanNode } from '../plan/node.ts';
 import { CodedError } from '../../lib/errors.ts';
 import type { Labels } from '../../model/labels.ts';
 import type { ExecContext } from './context.ts';
@@ -66,9 +67,13 @@ export function removeNames(ctx: ExecContext, vectors: StepVectors): StepVectors
 }
 
 /** Merges what an operation made, at the moment when Prometheus would notice equal labels. */
-export function mergeResult(ctx: ExecContext, vectors: StepVectors): StepVectors {
+export function mergeResult(
+  ctx: ExecContext,
+  { grid }: Pick<PlanNode, 'grid'>,
+  vectors: StepVectors,
+): StepVectors {
   // compat: with delayed removal an instant query tells equal labels apart only at its end.
-  if (ctx.options.delayedNames && vectors.steps === 1) return vectors;
+  if (ctx.options.delayedNames && isInstant(grid)) return vectors;
   return mergeSameLabels(vectors);
 }
 

@@ -9,7 +9,7 @@ import { compareUtf8 } from '../../lib/utf8.ts';
 import { ARITHMETIC, COMPARISON } from '../funcs/arithmetic.ts';
 import type { Operand, OperatorResult } from '../funcs/histogram-operators.ts';
 import { isSetOperator, type VectorMatching } from '../parse/ast.ts';
-import type { BinaryNode } from '../plan/node.ts';
+import { isInstant, type BinaryNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { Signatures, dropMetadata, printLabels } from './metric-labels.ts';
 import { mergeResult } from './same-labels.ts';
@@ -37,9 +37,13 @@ export function matchVectors(
   const left = lhs.labels.map((labels) => signatures.id(labels));
   const right = rhs.labels.map((labels) => signatures.id(labels));
   if (isSetOperator(node.op)) {
-    return mergeResult(ctx, combineSets(node.op, { lhs, rhs, left, right }));
+    return mergeResult(ctx, node, combineSets(node.op, { lhs, rhs, left, right }));
   }
-  return mergeResult(ctx, new Join(ctx, node, matching, signatures).run(lhs, rhs, left, right));
+  return mergeResult(
+    ctx,
+    node,
+    new Join(ctx, node, matching, signatures).run(lhs, rhs, left, right),
+  );
 }
 
 interface Sides {
@@ -196,7 +200,7 @@ class Join {
     const fills = { many: fillLeft, one: fillRight };
     this.#builder = new VectorBuilder(lhs.steps, Math.max(1, many.labels.length));
     const active = this.#activeSteps(many, one);
-    this.#keepsSameLabels = this.#delayed && lhs.steps === 1;
+    this.#keepsSameLabels = this.#delayed && isInstant(this.#node.grid);
     try {
       this.#join({ many, one, manyIds, oneIds, fills, active });
     } catch (thrown) {

@@ -20,6 +20,7 @@ import {
   type VectorSelector,
 } from '../parse/ast.ts';
 import { isInvariant } from './invariant.ts';
+import { isInstant } from './node.ts';
 import type { Extension, Grid, PlanNode, QueryPlan, SelectPlan, SubqueryNode } from './node.ts';
 import { resolveDuration, type DurationContext } from './resolve-duration.ts';
 
@@ -48,7 +49,7 @@ export function buildPlan(expr: Expr, context: PlanContext): QueryPlan {
   const { startMs, endMs, stepMs } = context;
   const count = stepMs === 0 ? 1 : Math.floor((endMs - startMs) / stepMs) + 1;
   const builder = new Builder(context);
-  const root = builder.build(expr, { startMs, stepMs: stepMs === 0 ? 1 : stepMs, count });
+  const root = builder.build(expr, { startMs, endMs, stepMs: stepMs === 0 ? 1 : stepMs, count });
   return { root, selects: builder.selects };
 }
 
@@ -66,8 +67,8 @@ class Builder {
   build(outer: Expr, grid: Grid): PlanNode {
     const expr = unwrapParens(outer);
     const span = { start: expr.start, end: expr.end };
-    if (grid.count > 1 && expr.kind !== 'number' && expr.kind !== 'string' && isInvariant(expr)) {
-      const once = this.build(expr, { ...grid, count: 1 });
+    if (!isInstant(grid) && expr.kind !== 'number' && expr.kind !== 'string' && isInvariant(expr)) {
+      const once = this.build(expr, { ...grid, endMs: grid.startMs, count: 1 });
       return { kind: 'invariant', expr: once, grid, span };
     }
     switch (expr.kind) {
@@ -329,11 +330,12 @@ class Builder {
     const fixed = this.#fixedTime(subquery);
     const offset = this.#offset(subquery);
     const first = (fixed ?? grid.startMs) - offset;
-    const last = fixed === undefined ? first + grid.stepMs * (grid.count - 1) : first;
+    const endMs = first + grid.stepMs * (grid.count - 1);
+    const last = fixed === undefined ? endMs : first;
     let startMs = stepMs * Math.trunc((first - rangeMs) / stepMs);
     if (startMs <= first - rangeMs) startMs += stepMs;
     const count = Math.max(0, Math.floor((last - startMs) / stepMs) + 1);
-    const inner = { startMs, stepMs, count };
+    const inner = { startMs, endMs, stepMs, count };
     const span = { start: subquery.start, end: subquery.end };
     const expr = this.build(subquery.expr, inner);
     return { kind: 'subquery', expr, rangeMs, grid, span };

@@ -11,8 +11,15 @@ import type { BinaryOp, Span, VectorMatching } from '../parse/ast.ts';
 /** Evaluation times: start, start + step, …; ms. */
 export interface Grid {
   readonly startMs: number;
+  /** Where the times were asked to end: the last one may lie before it. */
+  readonly endMs: number;
   readonly stepMs: number;
   readonly count: number;
+}
+
+/** Whether a grid is a single time. compat: a range whose step is longer than itself is none, though it has one, too. */
+export function isInstant({ startMs, endMs }: Grid): boolean {
+  return startMs === endMs;
 }
 
 /** One request to the storage, of one node or of several; both ends inclusive, ms. */
