@@ -57,16 +57,28 @@ export function histogramAt(columns: HistogramColumns, i: number): FloatHistogra
   };
 }
 
+/** Indexes by the spans of the layout. perf: its samples share them, so that comparing two is mostly looking at one pointer. */
+const indexesBySpans = new WeakMap<Int32Array, Int32Array>();
+
 function sideOf(spans: Int32Array, count: Float64Array): BucketSide {
   if (count.length === 0) return NO_BUCKETS;
-  const index = new Int32Array(count.length);
+  let index = indexesBySpans.get(spans);
+  if (index === undefined) {
+    index = indexesOf(spans, count.length);
+    indexesBySpans.set(spans, index);
+  }
+  return { index, count };
+}
+
+function indexesOf(spans: Int32Array, count: number): Int32Array {
+  const index = new Int32Array(count);
   let at = 0;
   let next = 0;
   for (let k = 0; k < spans.length; k += 2) {
     next += spans[k] as number;
     for (let left = spans[k + 1] as number; left > 0; left--) index[at++] = next++;
   }
-  return { index, count };
+  return index;
 }
 
 /** The histogram with empty buckets left out. */
@@ -137,6 +149,7 @@ export function sameHistograms(a: FloatHistogram, b: FloatHistogram): boolean {
 
 /** Whether two lists of bounds are equal. */
 export function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;

@@ -28,7 +28,7 @@ import {
   applyLastHistograms,
   applyMixed,
   histogramSamplesOf,
-  withoutBuckets,
+  bareSamplesOf,
 } from './mixed-windows.ts';
 import type { HistogramSamples, MixedRow } from './mixed-windows.ts';
 import { cellsOf } from './cells.ts';
@@ -272,8 +272,8 @@ class SeriesScan {
 
   #readHistograms(set: SeriesSet, i: number, keepsStale: boolean): HistogramSamples {
     set.readHistograms(i, this.#histograms, !keepsStale);
-    const samples = histogramSamplesOf(this.#histograms, keepsStale);
-    return this.#spec.statsOnly ? withoutBuckets(samples) : samples;
+    const samplesOf = this.#spec.statsOnly ? bareSamplesOf : histogramSamplesOf;
+    return samplesOf(this.#histograms, keepsStale);
   }
 
   #note(series: number, row: Omit<MixedRow, 'note'>): MixedRow {

@@ -38,28 +38,50 @@ export function histogramSamplesOf(
   keepsStale: boolean,
 ): HistogramSamples {
   const values = Array.from({ length: columns.length }, (_, i) => histogramAt(columns, i));
-  const t = columns.t.subarray(0, columns.length);
-  if (!keepsStale) return { t, values, stale: undefined };
-  const halves = new Uint32Array(columns.sum.buffer, columns.sum.byteOffset, columns.length * 2);
-  return { t, values, stale: Uint8Array.from(values, (_, i) => Number(isStaleAt(halves, i))) };
+  return { ...timesOf(columns, keepsStale), values };
 }
 
 /**
  * The samples without their buckets. What those would tell of resets is put into the hints, as long as it can be told
  * (prometheus promql/histogram_stats_iterator.go).
  */
-export function withoutBuckets({ t, values, stale }: HistogramSamples): HistogramSamples {
-  let before: FloatHistogram | undefined;
-  const bare = values.map((histogram, i): FloatHistogram => {
-    if (stale?.[i] === 1) return histogram;
-    let { hint } = histogram;
-    if (hint === RESET_HINT.unknown && before !== undefined)
-      hint = detectReset(histogram, before) ? RESET_HINT.reset : RESET_HINT.notReset;
-    before = histogram;
-    const { schema, count, sum } = histogram;
-    return { ...NOTHING, schema, count, sum, hint };
+export function bareSamplesOf(columns: HistogramColumns, keepsStale: boolean): HistogramSamples {
+  const { t, stale } = timesOf(columns, keepsStale);
+  let before = -1;
+  const values = Array.from({ length: columns.length }, (_, i): FloatHistogram => {
+    let hint = columns.hint[i] as number;
+    if (stale?.[i] !== 1) {
+      // perf: within a chunk the hints of all samples but the first one are known.
+      if (hint === RESET_HINT.unknown && before >= 0) hint = hintAfter(columns, i, before);
+      before = i;
+    }
+    const { schema } = columns.layoutAt(i);
+    return {
+      ...NOTHING,
+      schema,
+      count: columns.count[i] as number,
+      sum: columns.sum[i] as number,
+      hint,
+    };
   });
-  return { t, values: bare, stale };
+  return { t, values, stale };
+}
+
+/** What the buckets of a sample and of one before it tell of a reset between them. */
+function hintAfter(columns: HistogramColumns, i: number, before: number): number {
+  const isReset = detectReset(histogramAt(columns, i), histogramAt(columns, before));
+  return isReset ? RESET_HINT.reset : RESET_HINT.notReset;
+}
+
+function timesOf(
+  columns: HistogramColumns,
+  keepsStale: boolean,
+): Pick<HistogramSamples, 't' | 'stale'> {
+  const { length, sum } = columns;
+  const t = columns.t.subarray(0, length);
+  if (!keepsStale) return { t, stale: undefined };
+  const halves = new Uint32Array(sum.buffer, sum.byteOffset, length * 2);
+  return { t, stale: Uint8Array.from(t, (_, i) => Number(isStaleAt(halves, i))) };
 }
 
 const NOTHING = {

@@ -1,6 +1,5 @@
 /** The *_over_time functions (Prometheus 3.14, promql/functions.go), each in one pass over a series' columns. */
 import { sumError } from '../../lib/kahan.ts';
-import { quantileOf } from './quantile.ts';
 import { paramAt, type SeriesWindows, type WindowFunction } from './series-windows.ts';
 
 /** limit: a sum that rounds to this may have lost its last bit. */
@@ -218,23 +217,6 @@ function varianceWindow({ v }: SeriesWindows, l: number, h: number): number {
 export const stdvarOverTime = ofWindow(varianceWindow);
 /** stddev_over_time(). */
 export const stddevOverTime = ofWindow((w, l, h) => Math.sqrt(varianceWindow(w, l, h)));
-
-/** quantile_over_time(). */
-export const quantileOverTime = ofWindow((w, l, h, s) => {
-  const values = w.scratch.floats(h - l).subarray(0, h - l);
-  values.set(w.v.subarray(l, h));
-  return quantileOf(paramAt(w.params[0] as Float64Array, s), values);
-});
-
-/** mad_over_time(): the median of the distances from the median. */
-export const madOverTime = ofWindow((w, l, h) => {
-  const values = w.scratch.floats(h - l).subarray(0, h - l);
-  values.set(w.v.subarray(l, h));
-  if (values.some(Number.isNaN)) return NaN;
-  const median = quantileOf(0.5, values);
-  for (let i = 0; i < values.length; i++) values[i] = Math.abs((values[i] as number) - median);
-  return quantileOf(0.5, values);
-});
 
 /** double_exponential_smoothing() with a smoothing and a trend factor, both checked by the caller. */
 export const doubleExponentialSmoothing: WindowFunction = (w, out, present) => {

@@ -2,11 +2,16 @@
 
 /** The q-quantile, interpolated between neighbours. Sorts the values in place; NaN sorts first. */
 export function quantileOf(q: number, values: Float64Array): number {
+  sortNanFirst(values);
+  return quantileOfSorted(q, values);
+}
+
+/** The q-quantile of values that {@link sortNanFirst} has sorted. */
+export function quantileOfSorted(q: number, values: Float64Array): number {
   const n = values.length;
   if (n === 0 || Number.isNaN(q)) return NaN;
   if (q < 0) return -Infinity;
   if (q > 1) return Infinity;
-  sortNanFirst(values);
   const rank = q * (n - 1);
   const lower = Math.max(0, Math.floor(rank));
   const upper = Math.min(n - 1, lower + 1);
@@ -14,8 +19,8 @@ export function quantileOf(q: number, values: Float64Array): number {
   return (values[lower] as number) * (1 - weight) + (values[upper] as number) * weight;
 }
 
-/** Typed arrays sort by number with NaN last; here it comes first. */
-function sortNanFirst(values: Float64Array): void {
+/** Typed arrays sort by number with NaN last; here it comes first. -0 comes before 0. */
+export function sortNanFirst(values: Float64Array): void {
   values.sort(); // tidy: bare-sort: typed array
   let n = values.length;
   while (n > 0 && Number.isNaN(values[n - 1])) n--;

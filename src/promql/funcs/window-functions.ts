@@ -1,5 +1,6 @@
 /** Range functions by their PromQL names. */
 import * as overTime from './over-time.ts';
+import * as ranked from './ranked-windows.ts';
 import * as rates from './rate.ts';
 import type { WindowFunction } from './series-windows.ts';
 
@@ -24,8 +25,8 @@ export const WINDOW_FUNCTIONS: ReadonlyMap<string, WindowFunction> = new Map([
   ['present_over_time', overTime.presentOverTime],
   ['stddev_over_time', overTime.stddevOverTime],
   ['stdvar_over_time', overTime.stdvarOverTime],
-  ['quantile_over_time', overTime.quantileOverTime],
-  ['mad_over_time', overTime.madOverTime],
+  ['quantile_over_time', ranked.quantileOverTime],
+  ['mad_over_time', ranked.madOverTime],
   ['ts_of_first_over_time', overTime.tsOfFirstOverTime],
   ['ts_of_last_over_time', overTime.tsOfLastOverTime],
   ['ts_of_min_over_time', overTime.tsOfMinOverTime],
