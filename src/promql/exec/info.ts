@@ -135,6 +135,8 @@ class Enrichment {
   readonly #rows = new Map<string, number>();
   /** Labels by row of the base and rows of the info series. */
   readonly #labels = new Map<string, Labels>();
+  /** Whether two series of the step have come to the same labels. */
+  #isTwice = false;
 
   constructor(
     base: StepVectors,
@@ -166,6 +168,11 @@ class Enrichment {
           this.#add(row, s, this.#enriched(row, found));
         }
       }
+      // compat: what is wrong with single series of a step is told first.
+      if (this.#isTwice) {
+        const text = 'vector cannot contain metrics with the same labelset';
+        throw new CodedError('execution', text);
+      }
     }
     return this.#builder.finish();
   }
@@ -176,11 +183,8 @@ class Enrichment {
       out = this.#builder.add(labels, this.#base.dropName[row] as number);
       this.#rows.set(labels.key, out);
     }
-    if (this.#builder.has(out, s)) {
-      const text = 'vector cannot contain metrics with the same labelset';
-      throw new CodedError('execution', text);
-    }
-    this.#builder.copy(out, s, this.#base, row * this.#base.steps + s);
+    if (this.#builder.has(out, s)) this.#isTwice = true;
+    else this.#builder.copy(out, s, this.#base, row * this.#base.steps + s);
   }
 
   /** The info series of each signature whose sample at a step is the newest. */
