@@ -7,8 +7,15 @@ import { exponentialBound } from './bucket-bounds.ts';
 import { coarserIndex, commonBounds, commonZero, targetOnBounds } from './bucket-layout.ts';
 import { isCustom, sameNumbers } from './float-histogram.ts';
 import type { BucketSide, FloatHistogram } from './float-histogram.ts';
-import { Lossy, addLossy, lossySide, regroupLossy, splitSide } from './lossy-buckets.ts';
-import type { LossySide } from './lossy-buckets.ts';
+import {
+  Lossy,
+  addAtSameIndexes,
+  addLossy,
+  lossySide,
+  regroupLossy,
+  splitSide,
+} from './lossy-buckets.ts';
+import type { LossySide, SplitSide } from './lossy-buckets.ts';
 
 /** A running sum; both histograms have buckets at the same indexes. */
 export interface CompensatedSum {
@@ -30,8 +37,7 @@ export function addCompensated(sum: CompensatedSum, other: FloatHistogram): Addi
   const parts = isCustom(value) ? addCustom(sum, other) : addExponential(sum, other);
   const count = new Lossy(value.count, lost?.count ?? 0).add(other.count);
   const total = new Lossy(value.sum, lost?.sum ?? 0).add(other.sum);
-  const positive = splitSide(parts.positive);
-  const negative = splitSide(parts.negative);
+  const { positive, negative } = parts;
   const part = (name: 'value' | 'lost'): FloatHistogram => ({
     ...parts.layout,
     hint: commonHint(value.hint, other.hint).hint,
@@ -48,21 +54,22 @@ export function addCompensated(sum: CompensatedSum, other: FloatHistogram): Addi
 interface Parts {
   readonly layout: Pick<FloatHistogram, 'schema' | 'zeroThreshold' | 'customValues'>;
   readonly zero: Lossy;
-  readonly positive: LossySide;
-  readonly negative: LossySide;
+  readonly positive: SplitSide;
+  readonly negative: SplitSide;
   readonly reconciled: boolean;
 }
 
 function addCustom({ value, lost }: CompensatedSum, other: FloatHistogram): Parts {
   const { schema, zeroThreshold, customValues } = value;
   // Custom buckets have no zero bucket: nothing is added, or -0 would become 0.
-  const rest = { zero: new Lossy(value.zeroCount, 0), negative: lossySide(value.negative) };
-  const own = lossySide(value.positive, lost?.positive);
+  const negative = splitSide(lossySide(value.negative));
+  const rest = { zero: new Lossy(value.zeroCount, 0), negative };
   if (sameNumbers(customValues, other.customValues)) {
     const layout = { schema, zeroThreshold, customValues };
-    const positive = addLossy(own, lossySide(other.positive));
+    const positive = addOnSameBounds(value.positive, lost?.positive, other.positive);
     return { layout, ...rest, positive, reconciled: false };
   }
+  const own = lossySide(value.positive, lost?.positive);
   const bounds = commonBounds(customValues, other.customValues);
   const cells = Array.from({ length: bounds.length + 1 }, () => new Lossy(0, 0));
   const put = (side: LossySide, from: Float64Array): void => {
@@ -75,7 +82,17 @@ function addCustom({ value, lost }: CompensatedSum, other: FloatHistogram): Part
   put(own, customValues);
   put(lossySide(other.positive), other.customValues);
   const layout = { schema, zeroThreshold, customValues: bounds };
-  return { layout, ...rest, positive: { index: [...cells.keys()], cells }, reconciled: true };
+  const positive = splitSide({ index: [...cells.keys()], cells });
+  return { layout, ...rest, positive, reconciled: true };
+}
+
+function addOnSameBounds(
+  own: BucketSide,
+  lost: BucketSide | undefined,
+  more: BucketSide,
+): SplitSide {
+  if (sameNumbers(own.index, more.index)) return addAtSameIndexes(own, lost, more.count);
+  return splitSide(addLossy(lossySide(own, lost), lossySide(more)));
 }
 
 function addExponential({ value, lost }: CompensatedSum, other: FloatHistogram): Parts {
@@ -84,7 +101,15 @@ function addExponential({ value, lost }: CompensatedSum, other: FloatHistogram):
   const { threshold } = otherZero;
   const zero = new Lossy(value.zeroCount, lost?.zeroCount ?? 0);
   const widened = threshold !== value.zeroThreshold;
-  const sideOf = (name: 'positive' | 'negative'): LossySide => {
+  const sideOf = (name: 'positive' | 'negative'): SplitSide => {
+    const more = other[name];
+    // perf: nearly all series of a metric have the same layout.
+    const isAlike = !widened && value.schema === other.schema && isBeyond(more, schema, threshold);
+    if (isAlike && sameNumbers(value[name].index, more.index))
+      return addAtSameIndexes(value[name], lost?.[name], more.count);
+    return splitSide(slowSideOf(name));
+  };
+  const slowSideOf = (name: 'positive' | 'negative'): LossySide => {
     let own = lossySide(value[name], lost?.[name]);
     if (widened) own = takeIntoZero(own, value.schema, { zero, threshold });
     const more = regroupLossy(lossySide(other[name]), coarserIndex(other.schema, schema));
@@ -99,6 +124,11 @@ function addExponential({ value, lost }: CompensatedSum, other: FloatHistogram):
   zero.add(otherZero.count);
   const layout = { schema, zeroThreshold: threshold, customValues: value.customValues };
   return { layout, zero, positive, negative, reconciled: false };
+}
+
+/** Whether no bucket ends within a zero bucket. */
+function isBeyond({ index }: BucketSide, schema: number, threshold: number): boolean {
+  return index.length === 0 || exponentialBound(schema, index[0] as number) > threshold;
 }
 
 /** Adds the buckets that a wider zero bucket reaches to it; answers the others. */
