@@ -76,10 +76,10 @@ export function joinRows(
   return [ascii(headOf(result)), ...separated, ascii(tailOf(members))];
 }
 
-/** The bytes of all rows, with commas between, in pieces that the caller owns. */
-export function encodeMatrixRows(rows: MatrixRows): Uint8Array[] {
+/** The bytes of the first rows, or all, with commas between, in pieces that the caller owns. */
+export function encodeMatrixRows(rows: MatrixRows, count = rows.labels.length): Uint8Array[] {
   const out = new JsonPieces();
-  encodeRows(out, rows, rows.labels.length);
+  encodeRows(out, rows, count);
   return out.finish();
 }
 

@@ -42,13 +42,15 @@ export function equalLayouts(a: HistogramLayout, b: HistogramLayout): boolean {
     a === b ||
     (a.schema === b.schema &&
       Object.is(a.zeroThreshold, b.zeroThreshold) &&
-      equalSpans(a.positiveSpans, b.positiveSpans) &&
-      equalSpans(a.negativeSpans, b.negativeSpans) &&
+      equalIntegers(a.positiveSpans, b.positiveSpans) &&
+      equalIntegers(a.negativeSpans, b.negativeSpans) &&
       equalBits(a.customValues, b.customValues))
   );
 }
 
-function equalSpans(a: Int32Array, b: Int32Array): boolean {
+/** Whether two arrays hold the same integers. */
+export function equalIntegers(a: Int32Array, b: Int32Array): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
@@ -56,6 +58,7 @@ function equalSpans(a: Int32Array, b: Int32Array): boolean {
 
 /** Whether two arrays hold the same doubles: -0 is not 0, any NaN is any other. */
 export function equalBits(a: Float64Array, b: Float64Array): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;

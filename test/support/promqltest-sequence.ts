@@ -1,11 +1,10 @@
 /** Sequences of histograms of Prometheus' test language: each is the one before, more or less a difference. */
 import {
   isCustom,
-  sameNumbers,
   type BucketSide,
   type FloatHistogram,
 } from '../../src/model/float-histogram/float-histogram.ts';
-import { RESET_HINT } from '../../src/model/histogram.ts';
+import { RESET_HINT, equalBits } from '../../src/model/histogram.ts';
 
 /** A histogram with another one added so many times (sign 1) or taken away (-1). @throws Error when they do not fit. */
 export function addHistogram(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): FloatHistogram {
@@ -14,7 +13,7 @@ export function addHistogram(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1)
   }
   // Prometheus would bring these into line; no script needs it.
   if (a.zeroThreshold !== b.zeroThreshold) throw new Error('zero thresholds differ');
-  if (!sameNumbers(a.customValues, b.customValues)) throw new Error('custom values differ');
+  if (!equalBits(a.customValues, b.customValues)) throw new Error('custom values differ');
   const shift = b.schema - a.schema;
   return {
     ...a,

@@ -43,7 +43,7 @@ export async function encodeInParts(
     );
   });
   encoder.check();
-  const own = encodeMatrixRows(rowsOf(result, 0, bounds[1] as number));
+  const own = encodeMatrixRows(result, bounds[1]);
   return joinRows(result, [own, ...(await Promise.all(others))], members);
 }
 

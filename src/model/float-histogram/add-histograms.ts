@@ -2,7 +2,7 @@
  * Sums and differences of native histograms of different layouts (prometheus model/histogram/float_histogram.go, Add and Sub).
  * Exponential histograms come to the coarser schema and the wider zero bucket, custom ones to the bounds that both have.
  */
-import { RESET_HINT } from '../histogram.ts';
+import { RESET_HINT, equalBits, equalIntegers } from '../histogram.ts';
 import {
   addOnBounds,
   beyondZero,
@@ -11,7 +11,7 @@ import {
   commonZero,
   onBounds,
 } from './bucket-layout.ts';
-import { isCustom, sameNumbers } from './float-histogram.ts';
+import { isCustom } from './float-histogram.ts';
 import type { BucketSide, FloatHistogram } from './float-histogram.ts';
 
 /** A sum, and what there is to say about it. */
@@ -101,7 +101,7 @@ function withoutZero(histogram: FloatHistogram, threshold: number): FloatHistogr
 }
 
 function alignBounds(a: FloatHistogram, b: FloatHistogram): Aligned {
-  if (sameNumbers(a.customValues, b.customValues)) return { left: a, right: b, reconciled: false };
+  if (equalBits(a.customValues, b.customValues)) return { left: a, right: b, reconciled: false };
   const customValues = commonBounds(a.customValues, b.customValues);
   const onto = (of: FloatHistogram): FloatHistogram => ({
     ...of,
@@ -113,7 +113,7 @@ function alignBounds(a: FloatHistogram, b: FloatHistogram): Aligned {
 
 /** Adds up the buckets of two sides of one layout. */
 function merge(a: BucketSide, b: BucketSide, sign: 1 | -1): BucketSide {
-  if (sameNumbers(a.index, b.index)) {
+  if (equalIntegers(a.index, b.index)) {
     return {
       index: a.index,
       count: a.count.map((count, i) => count + sign * (b.count[i] as number)),

@@ -2,10 +2,11 @@
  * Compensated sums of native histograms: beside the running sum runs a second histogram of the same buckets, which holds what
  * rounding took from each count (prometheus float_histogram.go, KahanAdd, whose order of additions this has).
  */
+import { equalBits, equalIntegers } from '../histogram.ts';
 import { commonHint } from './add-histograms.ts';
 import { exponentialBound } from './bucket-bounds.ts';
 import { coarserIndex, commonBounds, commonZero, targetOnBounds } from './bucket-layout.ts';
-import { isCustom, sameNumbers } from './float-histogram.ts';
+import { isCustom } from './float-histogram.ts';
 import type { BucketSide, FloatHistogram } from './float-histogram.ts';
 import {
   Lossy,
@@ -64,7 +65,7 @@ function addCustom({ value, lost }: CompensatedSum, other: FloatHistogram): Part
   // Custom buckets have no zero bucket: nothing is added, or -0 would become 0.
   const negative = splitSide(lossySide(value.negative));
   const rest = { zero: new Lossy(value.zeroCount, 0), negative };
-  if (sameNumbers(customValues, other.customValues)) {
+  if (equalBits(customValues, other.customValues)) {
     const layout = { schema, zeroThreshold, customValues };
     const positive = addOnSameBounds(value.positive, lost?.positive, other.positive);
     return { layout, ...rest, positive, reconciled: false };
@@ -91,7 +92,7 @@ function addOnSameBounds(
   lost: BucketSide | undefined,
   more: BucketSide,
 ): SplitSide {
-  if (sameNumbers(own.index, more.index)) return addAtSameIndexes(own, lost, more.count);
+  if (equalIntegers(own.index, more.index)) return addAtSameIndexes(own, lost, more.count);
   return splitSide(addLossy(lossySide(own, lost), lossySide(more)));
 }
 
@@ -105,7 +106,7 @@ function addExponential({ value, lost }: CompensatedSum, other: FloatHistogram):
     const more = other[name];
     // perf: nearly all series of a metric have the same layout.
     const isAlike = !widened && value.schema === other.schema && isBeyond(more, schema, threshold);
-    if (isAlike && sameNumbers(value[name].index, more.index))
+    if (isAlike && equalIntegers(value[name].index, more.index))
       return addAtSameIndexes(value[name], lost?.[name], more.count);
     return splitSide(slowSideOf(name));
   };

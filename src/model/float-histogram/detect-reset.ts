@@ -1,7 +1,7 @@
 /** Whether a counter that is a native histogram began anew between two samples (prometheus float_histogram.go, DetectReset). */
-import { RESET_HINT } from '../histogram.ts';
+import { RESET_HINT, equalBits } from '../histogram.ts';
 import { beyondZero, coarser, commonBounds, onBounds, widerZero } from './bucket-layout.ts';
-import { isCustom, sameNumbers } from './float-histogram.ts';
+import { isCustom } from './float-histogram.ts';
 import type { BucketSide, FloatHistogram } from './float-histogram.ts';
 
 /**
@@ -14,7 +14,7 @@ export function detectReset(current: FloatHistogram, previous: FloatHistogram): 
   if (current.count < previous.count) return true;
   if (isCustom(current)) {
     if (!isCustom(previous)) return true;
-    if (!sameNumbers(current.customValues, previous.customValues))
+    if (!equalBits(current.customValues, previous.customValues))
       return fellOnBounds(current, previous);
   }
   if (current.schema > previous.schema || current.zeroThreshold < previous.zeroThreshold)

@@ -5,7 +5,7 @@
  * Samples at rest are columns ({@link HistogramColumns}); these objects are made where an expression gives a histogram, one a
  * series and step. They are plain data that survive a structured clone, and nobody writes to one that he did not make.
  */
-import { CUSTOM_BUCKETS_SCHEMA, RESET_HINT } from '../histogram.ts';
+import { CUSTOM_BUCKETS_SCHEMA, RESET_HINT, equalBits, equalIntegers } from '../histogram.ts';
 import type { HistogramColumns } from '../histogram.ts';
 
 /** Buckets by ascending index; a count may be 0. */
@@ -141,20 +141,12 @@ export function sameHistograms(a: FloatHistogram, b: FloatHistogram): boolean {
     Object.is(a.sum, b.sum) &&
     a.zeroThreshold === b.zeroThreshold &&
     Object.is(a.zeroCount, b.zeroCount) &&
-    sameNumbers(a.customValues, b.customValues) &&
+    equalBits(a.customValues, b.customValues) &&
     sameSides(a.positive, b.positive) &&
     sameSides(a.negative, b.negative)
   );
 }
 
-/** Whether two lists of bounds are equal. */
-export function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
-  if (a === b) return true;
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
-  return true;
-}
-
 function sameSides(a: BucketSide, b: BucketSide): boolean {
-  return sameNumbers(a.index, b.index) && sameNumbers(a.count, b.count);
+  return equalIntegers(a.index, b.index) && equalBits(a.count, b.count);
 }

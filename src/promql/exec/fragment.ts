@@ -32,6 +32,7 @@ import {
 } from './mixed-windows.ts';
 import type { HistogramSamples, MixedRow } from './mixed-windows.ts';
 import { cellsOf } from './cells.ts';
+import { windowReach } from '../plan/node.ts';
 import type { ScanSpec } from './scan-spec.ts';
 import { FLOAT, HISTOGRAM } from './step-vectors.ts';
 
@@ -195,9 +196,10 @@ class SeriesScan {
     set.readFloats(i, columns, func !== undefined);
     const starts = this.#spec.useStarts ? set.readStarts?.(i, 'floats')?.slice() : undefined;
     if (func === undefined) {
-      const found = this.#last(row, starts);
+      const times = columns.mayHaveHistograms ? this.#roomForTimes() : undefined;
+      const found = this.#last(row, starts, times);
       this.samples += found;
-      return columns.mayHaveHistograms ? this.#lastHistograms(set, i, row) : found;
+      return times === undefined ? found : this.#lastHistograms(set, i, row, times);
     }
     const seen = this.#seen();
     const windows = this.#windows;
@@ -217,10 +219,20 @@ class SeriesScan {
     return this.#corrected;
   }
 
-  #last(row: Omit<MixedRow, 'note'>, starts: Float64Array | undefined): number {
+  /** Where the times of the samples go that an instant selector finds. */
+  #roomForTimes(): Float64Array {
+    if (this.#times.length < this.#spec.steps) this.#times = new Float64Array(this.#spec.steps);
+    return this.#times;
+  }
+
+  #last(
+    row: Omit<MixedRow, 'note'>,
+    starts: Float64Array | undefined,
+    times: Float64Array | undefined,
+  ): number {
     const spec = this.#spec;
     const { values, present } = row;
-    const found = lastSamples(this.#columns, spec, { values, present, times: undefined });
+    const found = lastSamples(this.#columns, spec, { values, present, times });
     if (spec.func !== 'start_timestamp') return found;
     // Samples without a start timestamp have 0, but nothing is said unless they are looked at.
     if (!spec.useStarts) present.fill(0);
@@ -229,18 +241,18 @@ class SeriesScan {
     return found;
   }
 
-  #lastHistograms(set: SeriesSet, i: number, row: Omit<MixedRow, 'note'>): number {
+  /** `times` has those of the samples of floats that were found. */
+  #lastHistograms(
+    set: SeriesSet,
+    i: number,
+    row: Omit<MixedRow, 'note'>,
+    times: Float64Array,
+  ): number {
     const spec = this.#spec;
     const samples = this.#readHistograms(set, i, true);
     if (samples.values.length === 0) return countOnes(row.present);
     const starts = spec.useStarts ? set.readStarts?.(i, 'histograms')?.slice() : undefined;
     const { present } = row;
-    if (this.#times.length < spec.steps) this.#times = new Float64Array(spec.steps);
-    const times = this.#times;
-    const values = new Float64Array(spec.steps);
-    // The floats were read into memory that reading histograms may have used.
-    set.readFloats(i, this.#columns, false);
-    lastSamples(this.#columns, spec, { values, present: new Uint8Array(spec.steps), times });
     const found = this.#note(i, row);
     this.samples += applyLastHistograms(spec, times, samples, found, starts);
     if (spec.func === 'start_timestamp' && !spec.useStarts) present.fill(0);
@@ -320,12 +332,11 @@ export function windowFunction({ func, extension }: ScanSpec): WindowFunction | 
 export function evaluateWindows(
   windows: SeriesWindows,
   func: WindowFunction,
-  { rangeMs, lookbackMs, extension }: ScanSpec,
+  spec: ScanSpec,
   out: Float64Array,
   present: Uint8Array,
 ): number {
-  const before = rangeMs + (extension === 'none' ? 0 : lookbackMs);
-  const after = extension === 'smoothed' ? lookbackMs : 0;
+  const { before, after } = windowReach(spec);
   const samples = boundWindows(windows, before, after);
   if (samples === 0) present.fill(0);
   else func(windows, out, present);

@@ -10,6 +10,7 @@ import type { InfoNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { scanSeries } from './fragment.ts';
 import { printLabels } from './metric-labels.ts';
+import { refuseTwice } from './same-labels.ts';
 import type { ScanSpec } from './scan-spec.ts';
 import { HISTOGRAM, VectorBuilder, hasAny, type StepVectors } from './step-vectors.ts';
 
@@ -169,10 +170,7 @@ class Enrichment {
         }
       }
       // compat: what is wrong with single series of a step is told first.
-      if (this.#isTwice) {
-        const text = 'vector cannot contain metrics with the same labelset';
-        throw new CodedError('execution', text);
-      }
+      if (this.#isTwice) refuseTwice();
     }
     return this.#builder.finish();
   }

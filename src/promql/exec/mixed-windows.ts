@@ -12,6 +12,7 @@ import { MIXED_EXTENDED_FUNCTIONS } from '../funcs/mixed-extended.ts';
 import { MIXED_FUNCTIONS } from '../funcs/mixed-over-time.ts';
 import type { MixedFunction, RangeNote, WindowSamples } from '../funcs/mixed-window.ts';
 import type { SeriesWindows } from '../funcs/series-windows.ts';
+import { windowReach } from '../plan/node.ts';
 import type { ScanSpec } from './scan-spec.ts';
 import { FLOAT, HISTOGRAM, histogramSamples } from './step-vectors.ts';
 
@@ -119,9 +120,8 @@ export function applyMixed(
   starts?: SampleStarts,
 ): number {
   const func = mixedFunction(spec);
-  const { steps, refStartMs, refStepMs, rangeMs, lookbackMs, extension } = spec;
-  const before = rangeMs + (extension === 'none' ? 0 : lookbackMs);
-  const after = extension === 'smoothed' ? lookbackMs : 0;
+  const { steps, refStartMs, refStepMs, rangeMs } = spec;
+  const { before, after } = windowReach(spec);
   const { t } = samples;
   let from = 0;
   let to = 0;

@@ -6,7 +6,10 @@ import type { ExecContext } from './context.ts';
 import { dropMetadata } from './metric-labels.ts';
 import { VectorBuilder, type StepVectors } from './step-vectors.ts';
 
-const SAME_LABELS = 'vector cannot contain metrics with the same labelset';
+/** Says that two series of a step have the same labels. */
+export function refuseTwice(): never {
+  throw new CodedError('execution', 'vector cannot contain metrics with the same labelset');
+}
 
 /** Whether any two label sets are equal. */
 function hasSameLabels(labels: readonly Labels[]): boolean {
@@ -36,7 +39,7 @@ export function mergeSameLabels(vectors: StepVectors): StepVectors {
     }
     for (let s = 0; s < steps; s++) {
       if (present[i * steps + s] === 0) continue;
-      if (builder.has(row, s)) throw new CodedError('execution', SAME_LABELS);
+      if (builder.has(row, s)) refuseTwice();
       builder.copy(row, s, vectors, i * steps + s);
     }
   }
@@ -51,7 +54,7 @@ function firstStep({ present, steps }: StepVectors, row: number): number {
 
 /** @throws CodedError execution when two label sets are equal. */
 export function refuseSameLabels(labels: readonly Labels[]): void {
-  if (hasSameLabels(labels)) throw new CodedError('execution', SAME_LABELS);
+  if (hasSameLabels(labels)) refuseTwice();
 }
 
 /**

@@ -12,7 +12,7 @@ import { isSetOperator, type VectorMatching } from '../parse/ast.ts';
 import { isInstant, type BinaryNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { Signatures, dropMetadata, printLabels } from './metric-labels.ts';
-import { mergeResult } from './same-labels.ts';
+import { mergeResult, refuseTwice } from './same-labels.ts';
 import { firstFault, type JoinSide } from './matching-faults.ts';
 import { operateNoted } from './operate.ts';
 import {
@@ -127,10 +127,6 @@ function rowsBySignature(ids: readonly number[]): number[][] {
     else list.push(row);
   }
   return rows;
-}
-
-function refuseTwice(): never {
-  throw new CodedError('execution', 'vector cannot contain metrics with the same labelset');
 }
 
 function refuseMatches(isOneToOne: boolean): never {

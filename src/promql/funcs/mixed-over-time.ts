@@ -8,7 +8,7 @@ import { HistogramMean } from '../../model/float-histogram/histogram-mean.ts';
 import { RESET_HINT } from '../../model/histogram.ts';
 import { mixedLastTwo, mixedRate } from './mixed-rate.ts';
 import { countOf, startOf, startsAnew } from './mixed-window.ts';
-import type { MixedFunction, MixedWindow } from './mixed-window.ts';
+import type { AnySample, MixedFunction, MixedWindow } from './mixed-window.ts';
 
 /** A function that gives the float result, unless all or some samples are histograms. */
 function ofHistograms(value: (window: MixedWindow) => FloatHistogram | undefined): MixedFunction {
@@ -85,13 +85,6 @@ function edge(last: boolean, wantsTime: boolean): MixedFunction {
     if (wantsTime) return ((isFloat ? floatT : histogramT) ?? 0) / 1000;
     return isFloat ? floats.v[f] : histograms.v[h];
   };
-}
-
-/** A sample of either kind. */
-export interface AnySample {
-  readonly t: number;
-  readonly start: number;
-  readonly value: number | FloatHistogram;
 }
 
 /** All samples of a window, from numbers of each kind on, in order of time. */

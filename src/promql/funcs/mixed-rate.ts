@@ -16,7 +16,13 @@ import {
 import type { FloatHistogram } from '../../model/float-histogram/float-histogram.ts';
 import { RESET_HINT } from '../../model/histogram.ts';
 import { countOf, startOf, startsAnew, startsOverlap } from './mixed-window.ts';
-import type { MixedFunction, MixedWindow, RangeNote, WindowSamples } from './mixed-window.ts';
+import type {
+  AnySample,
+  MixedFunction,
+  MixedWindow,
+  RangeNote,
+  WindowSamples,
+} from './mixed-window.ts';
 
 type Sums = typeof addHistograms;
 
@@ -234,17 +240,8 @@ function withFirst(
 }
 
 /** The last two samples of a window, whatever they are, oldest first. */
-interface LastSample {
-  readonly t: number;
-  readonly start: number;
-  readonly value: number | FloatHistogram;
-}
-
-function lastTwo({
-  floats,
-  histograms,
-}: MixedWindow): readonly [LastSample, LastSample] | undefined {
-  const list: LastSample[] = [];
+function lastTwo({ floats, histograms }: MixedWindow): readonly [AnySample, AnySample] | undefined {
+  const list: AnySample[] = [];
   for (const samples of [floats, histograms]) {
     for (let i = Math.max(samples.from, samples.to - 2); i < samples.to; i++)
       list.push({ ...startOf(samples, i), value: samples.v[i] as number | FloatHistogram });

@@ -28,6 +28,13 @@ export interface WindowSamples<V extends ArrayLike<unknown>> {
   readonly starts: Float64Array | undefined;
 }
 
+/** A sample of either kind. */
+export interface AnySample {
+  readonly t: number;
+  readonly start: number;
+  readonly value: number | FloatHistogram;
+}
+
 /** A window; valid during the call only. */
 export interface MixedWindow {
   readonly floats: WindowSamples<Float64Array>;

@@ -20,7 +20,7 @@ import {
   type VectorSelector,
 } from '../parse/ast.ts';
 import { isInvariant } from './invariant.ts';
-import { isInstant } from './node.ts';
+import { isInstant, windowReach } from './node.ts';
 import type { Extension, Grid, PlanNode, QueryPlan, SelectPlan, SubqueryNode } from './node.ts';
 import { resolveDuration, type DurationContext } from './resolve-duration.ts';
 
@@ -219,8 +219,7 @@ class Builder {
     }
     const { lookbackMs } = this.#context;
     const rangeMs = this.#duration(matrix.rangeMs, matrix.rangeExpr, false);
-    const before = rangeMs + (extension === 'none' ? 0 : lookbackMs);
-    const after = extension === 'smoothed' ? lookbackMs : 0;
+    const { before, after } = windowReach({ rangeMs, lookbackMs, extension });
     const select = this.#select(selector.matchers, shared, before, after);
     return {
       kind: 'scan',

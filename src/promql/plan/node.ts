@@ -35,6 +35,22 @@ export interface SelectPlan {
 /** How far a range selector looks beyond its range. */
 export type Extension = 'none' | 'anchored' | 'smoothed';
 
+/** How far the windows of a range function reach before and after their ends, ms: extended ones look at neighbours, too. */
+export function windowReach({
+  rangeMs,
+  lookbackMs,
+  extension,
+}: {
+  readonly rangeMs: number;
+  readonly lookbackMs: number;
+  readonly extension: Extension;
+}): { readonly before: number; readonly after: number } {
+  return {
+    before: rangeMs + (extension === 'none' ? 0 : lookbackMs),
+    after: extension === 'smoothed' ? lookbackMs : 0,
+  };
+}
+
 interface NodeBase {
   readonly grid: Grid;
   /** Where it stands in the query, for annotations. */
