@@ -6,7 +6,7 @@ import { meanHistogram, sumHistograms, whenCompatible } from './histogram-arithm
 import { compact } from './histogram-buckets.ts';
 import { kahanAdd } from './kahan.ts';
 import { quantileOf } from './quantile.ts';
-import type { Sample, Value } from './sample.ts';
+import { Unspecified, type Sample, type Value } from './sample.ts';
 
 /** The value of a group of at least one sample; undefined when there is none. */
 export function aggregateGroup(
@@ -45,11 +45,24 @@ export function aggregateGroup(
 function total(op: 'sum' | 'avg', members: readonly Sample[]): Value | undefined {
   const values = members.map(({ value }) => value);
   const floats = values.filter((value) => typeof value === 'number');
-  if (floats.length === values.length) return op === 'sum' ? sumOf(floats) : meanOf(floats);
+  if (floats.length === values.length) {
+    refuseOverflowHalfway(floats);
+    return op === 'sum' ? sumOf(floats) : meanOf(floats);
+  }
   const histograms = values.filter((value) => typeof value !== 'number');
   if (histograms.length < values.length) return undefined;
   const combine = op === 'sum' ? sumHistograms : meanHistogram;
   return whenCompatible(() => compact(combine(histograms)));
+}
+
+/** In one order such a sum is infinite before it comes back, in another it never leaves. The order of series is open. */
+function refuseOverflowHalfway(floats: readonly number[]): void {
+  const add = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+  const [up, down] = [floats.filter((v) => v > 0), floats.filter((v) => v < 0)].map(add);
+  const both = up !== 0 && down !== 0;
+  if (both && floats.every(Number.isFinite) && !Number.isFinite((up ?? 0) - (down ?? 0))) {
+    throw new Unspecified('whether a sum overflows on its way');
+  }
 }
 
 function sumOf([first = NaN, ...rest]: readonly number[]): number {

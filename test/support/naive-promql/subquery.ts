@@ -13,12 +13,17 @@ export interface InnerSeries {
   readonly points: LivePoint[];
 }
 
-/** The grid that the inner expression is evaluated on; its windows may leave gaps that are evaluated all the same. */
+/**
+ * The grid that the inner expression is evaluated on; its windows may leave gaps that are evaluated all the same.
+ *
+ * With `@` every window is that of the fixed time. compat: Prometheus goes on behind it when the function around looks at
+ * its own time, but has no samples of later than the fixed time there, and no window shows it.
+ */
 function innerGrid(evaluation: Evaluation, expr: SubqueryExpr, grid: Grid): Grid {
   const pinned = pinnedTime(evaluation, expr);
   const offset = expr.offsetMs + (pinned === undefined ? 0 : grid.startMs - pinned);
   const stepMs = expr.stepMs === 0 ? evaluation.subqueryStepMs : expr.stepMs;
-  const last = timesOf(grid).at(-1) ?? grid.startMs;
+  const last = pinned === undefined ? (timesOf(grid).at(-1) ?? grid.startMs) : grid.startMs;
   const after = grid.startMs - offset - expr.rangeMs;
   // The first multiple of the step behind the start of the first window.
   const startMs = (Math.floor(after / stepMs) + 1) * stepMs;
