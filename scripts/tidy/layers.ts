@@ -23,7 +23,7 @@ const LEVEL_OF = new Map(LEVELS.flatMap((names, level) => names.map((name) => [n
 /** Layers that see less than all lower levels. */
 const SEES_ONLY = new Map<string, readonly string[]>([
   ['chunkenc', ['lib', 'kernels', 'model']],
-  ['promql', ['lib', 'model', 'chunkenc', 'storage']],
+  ['promql', ['lib', 'kernels', 'model', 'chunkenc', 'storage']],
 ]);
 
 /** Generated protobuf stays at the edge: messages are converted to model there. */

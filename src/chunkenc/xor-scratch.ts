@@ -17,15 +17,22 @@ const SOURCE = 0;
 const SOURCE_BYTES = PAGE;
 /** limit: the longest chunk; the kernel reads up to 32 bytes past it. */
 export const SOURCE_BYTES_MAX = SOURCE_BYTES - 32;
+/** limit: what may lie beside the columns; nothing gives a scratch's memory back. */
+export const WORK_BYTES_MAX = 64 << 20;
 /** limit: columns of 48 M samples (768 MiB) in one scratch; a longer series must be read in parts. */
 const CAPACITY_MAX = 48 << 20;
 
-/** Columns under construction; `t` and `v` hold `length` samples and are replaced when they grow. */
+/**
+ * Columns under construction; `t` and `v` hold `length` samples and are replaced when they grow. The memory begins with the
+ * bytes of a chunk, then comes what others work with ({@link XorScratch.reserve}), then the columns.
+ */
 export class XorScratch {
-  readonly #memory = new WebAssembly.Memory({ initial: 1 });
+  /** Where columns, and what was reserved, lie; its buffer is replaced when it grows. */
+  readonly memory = new WebAssembly.Memory({ initial: 1 });
   readonly #kernel: XorDecodeKernel | undefined;
   #halves = new Uint32Array(0);
   #capacity = 0;
+  #workBytes = 0;
   #source = new Uint8Array(0);
   /** Where chunk bytes go to be decoded; replaced when the columns grow. */
   sourceWords = new Int32Array(0);
@@ -40,7 +47,7 @@ export class XorScratch {
 
   /** `twin` forces the TypeScript decoder: for tests and for comparing speed. */
   constructor(options: { twin?: boolean; capacity?: number } = {}) {
-    this.#kernel = options.twin === true ? undefined : loadKernel('xor-decode', this.#memory);
+    this.#kernel = options.twin === true ? undefined : loadKernel('xor-decode', this.memory);
     this.#grow(options.capacity ?? 8192);
   }
 
@@ -96,8 +103,8 @@ export class XorScratch {
       const out = { t: this.t, halves: this.#halves };
       n = decodeXorTwin(this.#source, from, length, count, out, at, dropStale);
     } else {
-      const outT = SOURCE_BYTES + at * 8;
-      const outV = outT + this.#capacity * 8;
+      const outT = this.t.byteOffset + at * 8;
+      const outV = this.v.byteOffset + at * 8;
       n = this.#kernel.decode(SOURCE + from, length, count, outT, outV, dropStale ? 1 : 0);
     }
     if (n < 0) return false;
@@ -179,23 +186,44 @@ export class XorScratch {
     this.length -= last - first;
   }
 
+  /**
+   * Memory beside the columns, for who works on them in place: so many bytes at an address that stays the same, a multiple
+   * of 16. What lies there stays until somebody else reserves. Columns may have been moved: views of them are void then.
+   * @throws CodedError too_large for more than {@link WORK_BYTES_MAX}.
+   */
+  reserve(bytes: number): number {
+    if (bytes > WORK_BYTES_MAX) {
+      throw new CodedError('too_large', `${bytes} bytes beside columns exceed ${WORK_BYTES_MAX}`);
+    }
+    if (bytes > this.#workBytes) {
+      this.#workBytes = Math.ceil(bytes / PAGE) * PAGE;
+      this.#layOut(this.#capacity);
+    }
+    return SOURCE_BYTES;
+  }
+
   #grow(capacity: number): void {
     if (capacity > CAPACITY_MAX) {
       throw new CodedError('too_large', `a series of ${capacity} samples exceeds ${CAPACITY_MAX}`);
     }
-    const next = Math.min(CAPACITY_MAX, Math.max(capacity, this.#capacity * 2));
+    this.#layOut(Math.min(CAPACITY_MAX, Math.max(capacity, this.#capacity * 2)));
+  }
+
+  /** Puts columns of a capacity behind what is reserved. */
+  #layOut(next: number): void {
     const keptT = this.t.slice(0, this.length);
     const keptV = this.#halves.slice(0, this.length * 2);
-    const pages = Math.ceil((SOURCE_BYTES + next * 16) / PAGE);
-    const have = this.#memory.buffer.byteLength / PAGE;
-    if (pages > have) this.#memory.grow(pages - have);
-    const { buffer } = this.#memory;
+    const columns = SOURCE_BYTES + this.#workBytes;
+    const pages = Math.ceil((columns + next * 16) / PAGE);
+    const have = this.memory.buffer.byteLength / PAGE;
+    if (pages > have) this.memory.grow(pages - have);
+    const { buffer } = this.memory;
     this.#capacity = next;
     this.#source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
     this.sourceWords = new Int32Array(buffer, SOURCE, SOURCE_BYTES / 4);
-    this.t = new Float64Array(buffer, SOURCE_BYTES, next);
-    this.v = new Float64Array(buffer, SOURCE_BYTES + next * 8, next);
-    this.#halves = new Uint32Array(buffer, SOURCE_BYTES + next * 8, next * 2);
+    this.t = new Float64Array(buffer, columns, next);
+    this.v = new Float64Array(buffer, columns + next * 8, next);
+    this.#halves = new Uint32Array(buffer, columns + next * 8, next * 2);
     this.t.set(keptT);
     this.#halves.set(keptV);
   }

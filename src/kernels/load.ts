@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 
 /** The kernels by name, as `*.as.ts` files. */
-export type KernelName = 'xor-decode' | 'ingest';
+export type KernelName = 'xor-decode' | 'ingest' | 'windows';
 
 /** Exports of the XOR decoder; addresses are bytes in its memory. */
 export interface XorDecodeKernel {
@@ -42,6 +42,40 @@ export interface IngestKernel {
   replaySeries(h: number, from: number, length: number): number;
 }
 
+/** Exports of the kernel of windows, see windows.as.ts; addresses are bytes in its memory. */
+export interface WindowsKernel {
+  bound(
+    t: number,
+    n: number,
+    steps: number,
+    refStart: number,
+    refStep: number,
+    before: number,
+    after: number,
+    lo: number,
+    hi: number,
+  ): number;
+  /** How many steps have a value, or -1 when there is no room for all resets. */
+  extrapolate(
+    t: number,
+    v: number,
+    n: number,
+    steps: number,
+    refStart: number,
+    refStep: number,
+    rangeMs: number,
+    perSecond: number,
+    isCounter: number,
+    lo: number,
+    hi: number,
+    resets: number,
+    resetsMax: number,
+    out: number,
+    present: number,
+  ): number;
+  addSum(a: number, b: number, n: number, values: number, present: number, steps: number): void;
+}
+
 const modules = new Map<KernelName, WebAssembly.Module | undefined>();
 
 /** The compiled module of a kernel, or undefined when it cannot be had. Compiled once a thread. */
@@ -65,22 +99,23 @@ export function loadKernel(
   memory: WebAssembly.Memory,
 ): XorDecodeKernel | undefined;
 export function loadKernel(name: 'ingest', memory: WebAssembly.Memory): IngestKernel | undefined;
+export function loadKernel(name: 'windows', memory: WebAssembly.Memory): WindowsKernel | undefined;
 export function loadKernel(
   name: KernelName,
   memory: WebAssembly.Memory,
-): XorDecodeKernel | IngestKernel | undefined {
+): XorDecodeKernel | IngestKernel | WindowsKernel | undefined {
   const module = kernelModule(name);
   if (module === undefined) return undefined;
   const abort = (): never => {
     throw new Error(`BUG: kernel ${name} aborted`);
   };
   const instance = new WebAssembly.Instance(module, { env: { memory, abort } });
-  return instance.exports as unknown as XorDecodeKernel | IngestKernel;
+  return instance.exports as unknown as XorDecodeKernel | IngestKernel | WindowsKernel;
 }
 
 /** Which implementation of each kernel this process runs: the labels of thanos_kernel_info. */
 export function kernelImplementations(): { kernel: KernelName; impl: 'wasm' | 'typescript' }[] {
-  const names: KernelName[] = ['xor-decode', 'ingest'];
+  const names: KernelName[] = ['xor-decode', 'ingest', 'windows'];
   return names.map((kernel) => ({
     kernel,
     impl: kernelModule(kernel) === undefined ? 'typescript' : 'wasm',

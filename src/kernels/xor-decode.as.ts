@@ -7,7 +7,16 @@
 const STALE: u64 = 0x7ff0000000000002;
 
 // @ts-ignore: decorator
-@inline function be64(p: usize): u64 { return bswap<u64>(load<u64>(p)); }
+@inline function be64(p: usize): u64 { const x = v128.load(p); return i64x2.extract_lane(i8x16.swizzle(x, i8x16(7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8)), 0); }
+
+/** 64 bits from a bit on. */
+// @ts-ignore: decorator
+@inline function be64At(bp: u64): u64 {
+  const p = <usize>(bp >> 3);
+  const s = bp & 7;
+  // Two shifts: one by 8 - 0 of the byte behind must leave nothing of it.
+  return (be64(p) << s) | (<u64>load<u8>(p + 8) >> (8 - s));
+}
 
 /**
  * Decodes `count` samples of the chunk at `src` (`len` bytes with its 2-byte count, which is not read) to f64
@@ -44,47 +53,48 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
   let bp: u64 = <u64>p << 3;
   const bitEnd: u64 = <u64>end << 3;
   let bits: u64 = 0, trail: u64 = 0;
-  let w: u64 = 0;
   for (let i: u32 = 1; i < count; i++) {
+    // At least 57 valid bits: they do for a delta of delta of 16 bits and, mostly, for the value behind it.
+    let w: u64 = be64(<usize>(bp >> 3)) << (bp & 7);
     if (i > 1) {
-      w = be64(<usize>(bp >> 3)) << (bp & 7); // at least 57 valid bits
-      if (<i64>w >= 0) { bp += 1; }
-      else if (!(w & 0x4000000000000000)) {
-        let d: i64 = <i64>((w << 2) >> 50);
-        if (d > 8192) d -= 16384;
-        delta += d; bp += 16;
-      } else if (!(w & 0x2000000000000000)) {
-        let d: i64 = <i64>((w << 3) >> 47);
-        if (d > 65536) d -= 131072;
-        delta += d; bp += 20;
-      } else if (!(w & 0x1000000000000000)) {
-        let d: i64 = <i64>((w << 4) >> 44);
-        if (d > 524288) d -= 1048576;
-        delta += d; bp += 24;
+      const kind: u64 = w >> 62;
+      if (kind == 2) {
+        delta += <i64>(((w << 2 >> 50) + 8191) & 16383) - 8191;
+        w <<= 16; bp += 16;
+      } else if (kind < 2) {
+        w <<= 1; bp += 1;
       } else {
-        bp += 4;
+        if (!(w & 0x2000000000000000)) {
+          let d: i64 = <i64>((w << 3) >> 47);
+          if (d > 65536) d -= 131072;
+          delta += d; bp += 20;
+        } else if (!(w & 0x1000000000000000)) {
+          let d: i64 = <i64>((w << 4) >> 44);
+          if (d > 524288) d -= 1048576;
+          delta += d; bp += 24;
+        } else {
+          bp += 4;
+          delta += <i64>be64At(bp); bp += 64;
+        }
         w = be64(<usize>(bp >> 3)) << (bp & 7);
-        if (bp & 7) w |= <u64>load<u8>(<usize>(bp >> 3) + 8) >> (8 - (bp & 7));
-        delta += <i64>w; bp += 64;
       }
     }
     t += delta;
-    w = be64(<usize>(bp >> 3)) << (bp & 7);
-    if (<i64>w >= 0) { bp += 1; }
+    if (<i64>w >= 0) bp += 1;
     else {
-      if (!(w & 0x4000000000000000)) { bp += 2; }
-      else {
-        const lead: u64 = (w << 2) >> 59;
-        bits = (w << 7) >> 58;
-        if (bits == 0) bits = 64;
-        if (lead + bits > 64) return -1;
-        trail = 64 - lead - bits;
-        bp += 13;
-      }
+      // Whether a value has a window of its own is hard to predict: both are computed, and one is taken.
+      const own: u64 = 0 - ((w >> 62) & 1);
+      const ownBits: u64 = (((w << 7 >> 58) - 1) & 63) + 1;
+      const ownTrail: u64 = 64 - (w << 2 >> 59) - ownBits;
+      if (<i64>(ownTrail & own) < 0) return -1;
+      bits ^= (bits ^ ownBits) & own;
+      trail ^= (trail ^ ownTrail) & own;
       if (bits == 0) return -1; // a reused window before any window was given
-      w = be64(<usize>(bp >> 3)) << (bp & 7);
-      if (bits > 56 && (bp & 7)) w |= <u64>load<u8>(<usize>(bp >> 3) + 8) >> (8 - (bp & 7));
-      v ^= (w >> (64 - bits)) << trail;
+      const head: u64 = 2 + (own & 11);
+      bp += head;
+      // 57 bits less those of the delta and the head.
+      const x: u64 = bits <= 28 ? w << head : be64At(bp);
+      v ^= (x >> (64 - bits)) << trail;
       bp += bits;
     }
     if (bp > bitEnd) return -1;

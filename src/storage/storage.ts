@@ -33,6 +33,18 @@ export interface SelectHints {
   readonly grouping?: { readonly labels: readonly string[]; readonly without: boolean };
 }
 
+/** A memory of kernels that columns lie in. */
+export interface ColumnsMemory {
+  /** Its buffer is replaced when it grows, and all views are void then. */
+  readonly memory: WebAssembly.Memory;
+  /**
+   * Room beside the columns: its address, a multiple of 16, which stays the same. What is put there stays until somebody
+   * else reserves; columns that were read before may have moved.
+   * @throws CodedError too_large when it is too much.
+   */
+  reserve(bytes: number): number;
+}
+
 /**
  * Decoded float samples of one series: `t` in ms, strictly increasing, and `v`, both filled up to `length`.
  *
@@ -43,6 +55,8 @@ export class FloatColumns {
   t: Float64Array;
   v: Float64Array;
   length = 0;
+  /** The memory that the storage read into: `t` and `v` lie in it when they are views of its buffer. */
+  memory: ColumnsMemory | undefined;
   /** False when the storage knows that the series has no native histograms in the range: nobody need ask for them. */
   mayHaveHistograms = true;
 

@@ -99,6 +99,7 @@ export class ChunkSeriesSet<K> implements SeriesSet {
     scratch.clip(this.#range.mint, this.#range.maxt);
     into.t = scratch.t;
     into.v = scratch.v;
+    into.memory = scratch;
     into.length = scratch.length;
     into.mayHaveHistograms = scratch.skippedHistograms;
   }

@@ -17,7 +17,7 @@ import { evaluateAggregate } from './aggregate.ts';
 import { evaluateBinary } from './binary.ts';
 import { evaluateCall } from './calls.ts';
 import type { ExecContext } from './context.ts';
-import { evaluateWindows, newWindows, windowFunction } from './fragment.ts';
+import { evaluateWindows, newWindows, windowFunction } from './series-scan.ts';
 import { must, unreachable } from '../../lib/assert.ts';
 import { dropMetadata } from './metric-labels.ts';
 import { cellsOf } from './cells.ts';

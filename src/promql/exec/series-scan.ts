@@ -1,0 +1,331 @@
+/** The scan of one series after the other: reads samples, bounds windows, applies the function, adds rows to groups. */
+import { must } from '../../lib/assert.ts';
+import { HistogramColumns } from '../../model/histogram.ts';
+import { isStaleAt, FloatColumns, type SeriesSet } from '../../storage/storage.ts';
+import { correctCounter } from '../funcs/counter-view.ts';
+import { EXTENDED_FUNCTIONS } from '../funcs/extended.ts';
+import { addRow, newStates, type GroupStates, type StateOp } from '../funcs/group-states.ts';
+import { KernelWindows } from '../funcs/kernel-windows.ts';
+import type { RangeNote } from '../funcs/mixed-window.ts';
+import {
+  boundWindows,
+  Scratch,
+  type SeriesWindows,
+  type WindowFunction,
+} from '../funcs/series-windows.ts';
+import { WINDOW_FUNCTIONS } from '../funcs/window-functions.ts';
+import { windowReach } from '../plan/node.ts';
+import {
+  applyLastHistograms,
+  applyMixed,
+  bareSamplesOf,
+  histogramSamplesOf,
+} from './mixed-windows.ts';
+import type { HistogramSamples, MixedRow } from './mixed-windows.ts';
+import type { ScanSpec } from './scan-spec.ts';
+
+/** What is to be said of a series. */
+export interface SeriesNote {
+  readonly series: number;
+  readonly note: RangeNote;
+}
+
+/** The groups that a scan adds rows to. */
+export interface ScanGroups {
+  readonly op: StateOp;
+  readonly count: number;
+}
+
+/** One scan over many series, with the buffers that it reuses. */
+export class SeriesScan {
+  /** Samples in all windows. */
+  samples = 0;
+  readonly notes: SeriesNote[] = [];
+  readonly #spec: ScanSpec;
+  readonly #columns = new FloatColumns();
+  readonly #corrected = new FloatColumns(0);
+  readonly #histograms = new HistogramColumns();
+  readonly #windows: SeriesWindows;
+  readonly #func: WindowFunction | undefined;
+  readonly #groups: ScanGroups | undefined;
+  /** The states of groups, unless the kernel holds them. */
+  #states: GroupStates | undefined;
+  /** The kernel, once the first series shows that it can be used: it holds the sums of all rows or of none. */
+  #kernel: KernelWindows | undefined;
+  #started = false;
+  /** Whether the row of the last series is with the kernel. */
+  #inKernel = false;
+  /** The times of the samples that instant selectors found: only filled for series with histograms. */
+  #times = new Float64Array(0);
+
+  constructor(spec: ScanSpec, groups: ScanGroups | undefined) {
+    this.#spec = spec;
+    this.#groups = groups;
+    this.#windows = newWindows(spec, this.#columns.t, this.#columns.v);
+    this.#func = windowFunction(spec);
+  }
+
+  /** The states of all groups; undefined without groups. */
+  get states(): GroupStates | undefined {
+    if (this.#groups === undefined) return undefined;
+    return this.#sumsInKernel() ? this.#kernel?.states() : this.#statesOf(this.#groups);
+  }
+
+  #statesOf({ op, count }: ScanGroups): GroupStates {
+    this.#states ??= newStates(op, count, this.#spec.steps);
+    return this.#states;
+  }
+
+  /** Adds the row of the series that was run last to a group. */
+  addRow(group: number, { values, present }: Omit<MixedRow, 'note'>): void {
+    const groups = must(this.#groups, 'rows are added to groups');
+    if (!this.#sumsInKernel()) addRow(this.#statesOf(groups), group, values, present);
+    else if (this.#inKernel) this.#kernel?.addRow(group);
+    else this.#kernel?.addOther(group, values, present);
+  }
+
+  /**
+   * Computes one row and returns how many values it has. With groups the row may stay with the kernel until
+   * {@link SeriesScan.addRow}.
+   */
+  run(set: SeriesSet, i: number, row: Omit<MixedRow, 'note'>): number {
+    const columns = this.#columns;
+    const func = this.#func;
+    set.readFloats(i, columns, func !== undefined);
+    if (!this.#started) this.#start(set, i);
+    const starts = this.#spec.useStarts ? set.readStarts?.(i, 'floats')?.slice() : undefined;
+    if (func === undefined) {
+      const times = columns.mayHaveHistograms ? this.#roomForTimes() : undefined;
+      const found = this.#last(row, starts, times);
+      this.samples += found;
+      return times === undefined ? found : this.#lastHistograms(set, i, row, times);
+    }
+    const isPlain = !columns.mayHaveHistograms && starts === undefined;
+    const inKernel = isPlain ? this.#runKernel(row) : -1;
+    this.#inKernel = inKernel >= 0;
+    if (this.#inKernel) return inKernel;
+    const seen = this.#seen();
+    const windows = this.#windows;
+    windows.t = seen.t;
+    windows.v = seen.v;
+    windows.length = seen.length;
+    const { values, present } = row;
+    this.samples += evaluateWindows(windows, func, this.#spec, values, present);
+    if (!isPlain) this.#mixed(set, i, row, starts);
+    return countOnes(present);
+  }
+
+  /** Asks for the kernel when the first series has been read. */
+  #start(set: SeriesSet, i: number): void {
+    this.#started = true;
+    const spec = this.#spec;
+    if (spec.extension !== 'none' || spec.correctsCounters) return;
+    const sums = this.#groups?.op === 'sum' ? this.#groups.count : 0;
+    this.#kernel = KernelWindows.over(this.#columns, spec, sums);
+    // Making room for the kernel's own may have moved the columns.
+    if (this.#kernel !== undefined) set.readFloats(i, this.#columns, true);
+  }
+
+  #sumsInKernel(): boolean {
+    return this.#kernel !== undefined && this.#groups?.op === 'sum';
+  }
+
+  /** The row by kernel: how many values it has, or -1 when it cannot compute it. */
+  #runKernel({ values, present }: Omit<MixedRow, 'note'>): number {
+    const kernel = this.#kernel;
+    if (kernel === undefined || !kernel.takes(this.#columns)) return -1;
+    const found = kernel.run(this.#columns);
+    if (found < 0) return -1;
+    this.samples += kernel.samples;
+    if (!this.#sumsInKernel()) kernel.copyRow(values, present);
+    return found;
+  }
+
+  /** The samples that were read, as the view of counters shows them. */
+  #seen(): FloatColumns {
+    if (!this.#spec.correctsCounters) return this.#columns;
+    correctCounter(this.#columns, this.#corrected);
+    return this.#corrected;
+  }
+
+  /** Where the times of the samples go that an instant selector finds. */
+  #roomForTimes(): Float64Array {
+    if (this.#times.length < this.#spec.steps) this.#times = new Float64Array(this.#spec.steps);
+    return this.#times;
+  }
+
+  #last(
+    row: Omit<MixedRow, 'note'>,
+    starts: Float64Array | undefined,
+    times: Float64Array | undefined,
+  ): number {
+    const spec = this.#spec;
+    const { values, present } = row;
+    const found = lastSamples(this.#columns, spec, { values, present, times });
+    if (spec.func !== 'start_timestamp') return found;
+    // Samples without a start timestamp have 0, but nothing is said unless they are looked at.
+    if (!spec.useStarts) present.fill(0);
+    else
+      for (let s = 0; s < spec.steps; s++) values[s] = (starts?.[values[s] as number] ?? 0) / 1000;
+    return found;
+  }
+
+  /** `times` has those of the samples of floats that were found. */
+  #lastHistograms(
+    set: SeriesSet,
+    i: number,
+    row: Omit<MixedRow, 'note'>,
+    times: Float64Array,
+  ): number {
+    const spec = this.#spec;
+    const samples = this.#readHistograms(set, i, true);
+    if (samples.values.length === 0) return countOnes(row.present);
+    const starts = spec.useStarts ? set.readStarts?.(i, 'histograms')?.slice() : undefined;
+    const { present } = row;
+    const found = this.#note(i, row);
+    this.samples += applyLastHistograms(spec, times, samples, found, starts);
+    if (spec.func === 'start_timestamp' && !spec.useStarts) present.fill(0);
+    return countOnes(present);
+  }
+
+  #mixed(
+    set: SeriesSet,
+    i: number,
+    row: Omit<MixedRow, 'note'>,
+    starts: Float64Array | undefined,
+  ): void {
+    const samples = this.#readHistograms(set, i, false);
+    if (samples.values.length === 0 && starts === undefined) return;
+    const { useStarts } = this.#spec;
+    const histograms = useStarts ? set.readStarts?.(i, 'histograms')?.slice() : undefined;
+    const ofSamples =
+      starts === undefined && histograms === undefined ? undefined : { floats: starts, histograms };
+    const windows = this.#windows;
+    if (windows.length > 0) {
+      // The floats were read into memory that reading histograms may have used.
+      set.readFloats(i, this.#columns, true);
+      const seen = this.#seen();
+      windows.t = seen.t;
+      windows.v = seen.v;
+    }
+    this.samples += applyMixed(this.#spec, windows, samples, this.#note(i, row), ofSamples);
+  }
+
+  #readHistograms(set: SeriesSet, i: number, keepsStale: boolean): HistogramSamples {
+    set.readHistograms(i, this.#histograms, !keepsStale);
+    const samplesOf = this.#spec.statsOnly ? bareSamplesOf : histogramSamplesOf;
+    return samplesOf(this.#histograms, keepsStale);
+  }
+
+  #note(series: number, row: Omit<MixedRow, 'note'>): MixedRow {
+    const said = new Set<RangeNote>();
+    const note = (what: RangeNote): void => {
+      // compat: overlaps of start timestamps are counted.
+      if (said.has(what) && what !== 'start times overlap') return;
+      this.notes.push({ series, note: what });
+      said.add(what);
+    };
+    return { ...row, note };
+  }
+}
+
+/** Windows for a range function; the samples are set a series at a time. */
+export function newWindows(spec: ScanSpec, t: Float64Array, v: Float64Array): SeriesWindows {
+  return {
+    t,
+    v,
+    length: 0,
+    steps: spec.steps,
+    lo: new Int32Array(spec.steps),
+    hi: new Int32Array(spec.steps),
+    refStart: spec.refStartMs,
+    refStep: spec.refStepMs,
+    rangeMs: spec.rangeMs,
+    start: spec.startMs,
+    step: spec.stepMs,
+    params: spec.params,
+    scratch: new Scratch(),
+  };
+}
+
+/** The range function of a spec; undefined for 'value' and 'timestamp'. */
+export function windowFunction({ func, extension }: ScanSpec): WindowFunction | undefined {
+  const plain = extension === 'none';
+  if (func === 'timestamp' || func === 'start_timestamp' || (func === 'value' && plain))
+    return undefined;
+  if (plain) return must(WINDOW_FUNCTIONS.get(func), 'planned function exists');
+  return must(EXTENDED_FUNCTIONS.get(`${func} ${extension}`), 'planned function exists');
+}
+
+/** Bounds the windows of one series, calls the function, and returns how many samples the windows hold. */
+export function evaluateWindows(
+  windows: SeriesWindows,
+  func: WindowFunction,
+  spec: ScanSpec,
+  out: Float64Array,
+  present: Uint8Array,
+): number {
+  const { before, after } = windowReach(spec);
+  const samples = boundWindows(windows, before, after);
+  if (samples === 0) present.fill(0);
+  else func(windows, out, present);
+  return samples;
+}
+
+/** Where the newest samples of all steps go. */
+interface LastSamples {
+  readonly values: Float64Array;
+  readonly present: Uint8Array;
+  /** The times of the samples, stale markers included; -Infinity where there is none. */
+  readonly times: Float64Array | undefined;
+}
+
+/** The last sample of each step within the lookback, unless it is a stale marker; for start_timestamp, its number. */
+function lastSamples(
+  columns: FloatColumns,
+  { func, steps, refStartMs, refStepMs, lookbackMs }: ScanSpec,
+  { values, present, times }: LastSamples,
+): number {
+  const { t, v, length } = columns;
+  const halves = new Uint32Array(v.buffer, v.byteOffset, length * 2);
+  const wantTime = func === 'timestamp';
+  const wantNumber = func === 'start_timestamp';
+  let h = 0;
+  let found = 0;
+  for (let s = 0; s < steps; s++) {
+    const ref = refStartMs + s * refStepMs;
+    while (h < length && (t[h] as number) <= ref) h++;
+    const last = h - 1;
+    const isThere = last >= 0 && (t[last] as number) > ref - lookbackMs;
+    if (times !== undefined) times[s] = isThere ? (t[last] as number) : -Infinity;
+    if (!isThere || isStaleAt(halves, last)) {
+      present[s] = 0;
+      continue;
+    }
+    if (wantNumber) values[s] = last;
+    else values[s] = wantTime ? (t[last] as number) / 1000 : (v[last] as number);
+    present[s] = 1;
+    found++;
+  }
+  return found;
+}
+
+/**
+ * How many bytes are not 0, of 0, 1 and 2. perf: four at a time; nearly all of them are 1, and a search for a 0 looks at
+ * each.
+ */
+function countOnes(present: Uint8Array): number {
+  const { buffer, byteOffset, length } = present;
+  // Words begin at multiples of four, rows anywhere.
+  const first = Math.min(-byteOffset & 3, length);
+  const count = (length - first) >> 2;
+  const words = new Int32Array(buffer, count === 0 ? 0 : byteOffset + first, count);
+  let ones = 0;
+  for (let i = 0; i < count; i++) {
+    const word = words[i] as number;
+    ones += Math.imul((word | (word >>> 1)) & 0x01010101, 0x01010101) >>> 24;
+  }
+  for (let i = 0; i < first; i++) if (present[i] !== 0) ones++;
+  for (let i = first + count * 4; i < length; i++) if (present[i] !== 0) ones++;
+  return ones;
+}
