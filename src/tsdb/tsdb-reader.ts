@@ -19,7 +19,8 @@ import type { BlockHandle } from './block/block-handle.ts';
 import { BlockReader } from './block/block-reader.ts';
 import { TableView } from './block-table.ts';
 import type { HeadSpan } from './block-table.ts';
-import { ChunkSeriesSet, mergeByLabels } from './chunk-series-set.ts';
+import { SelectCache } from './block/select-cache.ts';
+import { ChunkSeriesSet } from './chunk-series-set.ts';
 import type { SetReading, SetSource, SharedParts } from './chunk-series-set.ts';
 import type { PageCache } from './chunks/page-cache.ts';
 import type { HeadHandle } from './head/chunk-source.ts';
@@ -28,6 +29,7 @@ import type { SharedHeadSeries } from './head/head-series-set.ts';
 import { inOrderWindow } from './head/series-snapshot.ts';
 import type { HeadWindow } from './head/series-snapshot.ts';
 import { LabelStore } from './index/label-store.ts';
+import { MergeCache } from './merge-by-labels.ts';
 
 /** What a thread needs to read a TSDB: plain data and shared memories, so it can be posted to workers. */
 export interface TsdbHandle {
@@ -46,6 +48,8 @@ export class TsdbReader implements Queryable {
   readonly #head: HeadReader;
   readonly #labels: LabelStore;
   readonly #blocks = new Map<string, BlockReader>();
+  readonly #selects = new SelectCache();
+  readonly #merges = new MergeCache();
   readonly #scratch = new XorScratch();
   #seen: unknown;
 
@@ -70,7 +74,7 @@ export class TsdbReader implements Queryable {
       const set = this.#head.select(request.matchers, window);
       if (set.count > 0) sources.push({ key: { head }, set });
     }
-    const parts = mergeByLabels(sources.map(({ set }) => set));
+    const parts = this.#merges.merge(sources.map(({ set }) => set));
     return new ChunkSeriesSet(request, sources, parts, this.#reading(sources, request));
   }
 
@@ -149,7 +153,7 @@ export class TsdbReader implements Queryable {
   #block(handle: BlockHandle): BlockReader {
     let reader = this.#blocks.get(handle.ulid);
     if (reader === undefined) {
-      reader = new BlockReader(handle, this.#cache, this.#labels);
+      reader = new BlockReader(handle, this.#cache, this.#labels, this.#selects);
       this.#blocks.set(handle.ulid, reader);
     }
     reader.revise(handle.revision);

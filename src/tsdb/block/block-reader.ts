@@ -24,7 +24,8 @@ import { BlockFiles } from './block-files.ts';
 import type { BlockHandle } from './block-handle.ts';
 import { BlockSeriesSet } from './block-series-set.ts';
 import type { BlockSamples, FoundChunks } from './block-series-set.ts';
-import { FoundChunksBuilder } from './found-chunks.ts';
+import { AllChunksBuilder, FoundChunksBuilder, clipChunks } from './found-chunks.ts';
+import { KEPT_SERIES_MAX, SelectCache } from './select-cache.ts';
 import { readTombstones } from './tombstones.ts';
 import type { DeletedInterval, Tombstones } from './tombstones.ts';
 
@@ -41,11 +42,20 @@ export class BlockReader implements BlockSamples {
   readonly #chunks: SegmentReader;
   #tombstones: Tombstones;
   readonly #directory: string;
+  readonly #ulid: string;
+  readonly #selects: SelectCache;
   #revision: number;
   readonly #entry = new SeriesEntry();
 
-  /** Opens the index; `labels` is the store of the thread. */
-  constructor(handle: BlockHandle, cache: PageCache, labels = new LabelStore()) {
+  /** Opens the index; `labels` and `selects` are the thread's. */
+  constructor(
+    handle: BlockHandle,
+    cache: PageCache,
+    labels = new LabelStore(),
+    selects = new SelectCache(),
+  ) {
+    this.#ulid = handle.ulid;
+    this.#selects = selects;
     this.#revision = handle.revision;
     this.#directory = handle.directory;
     this.#files = new BlockFiles(handle);
@@ -69,13 +79,32 @@ export class BlockReader implements BlockSamples {
 
   /** The series that have chunks in the range. */
   select({ matchers, mint, maxt }: SelectRequest): ChunkSet {
+    const key = SelectCache.key(this.#ulid, matchers);
+    const range = { mint, maxt };
+    const kept = this.#selects.get(key);
+    if (kept !== undefined) return this.#setOf(clipChunks(kept, range, this.#tombstones));
     const postings = selectPostings(this.#index, matchers);
-    const found = new FoundChunksBuilder({ mint, maxt }, postings.length);
+    if (postings.length > KEPT_SERIES_MAX) return this.#setOf(this.#find(postings, range));
+    const all = new AllChunksBuilder(postings.length);
+    this.#each(postings, (series) => all.add(series, this.#entry));
+    const found = all.finish();
+    this.#selects.set(key, found);
+    return this.#setOf(clipChunks(found, range, this.#tombstones));
+  }
+
+  #setOf(found: FoundChunks): ChunkSet {
+    return new BlockSeriesSet(this, found);
+  }
+
+  /** The chunks that a range needs, without those that it does not. */
+  #find(postings: Postings, range: TimeRange): FoundChunks {
+    const found = new FoundChunksBuilder(range, postings.length);
     this.#each(postings, (series) => {
-      found.add(series, this.#entry, this.#tombstones.get(series));
+      const chunks = { from: 0, to: this.#entry.chunkCount };
+      found.add(series, this.#entry, chunks, this.#tombstones.get(series));
       found.dropEmpty();
     });
-    return new BlockSeriesSet(this, found.finish());
+    return found.finish();
   }
 
   /** Series that a set of this block shared, maybe in another thread. */
@@ -112,6 +141,7 @@ export class BlockReader implements BlockSamples {
 
   /** Closes the files. */
   close(): void {
+    this.#selects.forget(this.#ulid);
     this.#files.close();
   }
 

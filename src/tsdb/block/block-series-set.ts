@@ -58,6 +58,10 @@ export class BlockSeriesSet implements ChunkSet {
     return this.#found.series.length;
   }
 
+  get identity(): object {
+    return this.#found.series;
+  }
+
   labels(i: number): Labels {
     return this.#block.labels(this.#series(i));
   }
@@ -101,6 +105,7 @@ export class BlockSeriesSet implements ChunkSet {
   /** With the places of their chunks: the index need not be read again for them. */
   share(indexes: readonly number[]): FoundChunks {
     const { starts, refs, overlapping } = this.#found;
+    if (isRun(indexes)) return this.#shareRun(indexes[0] as number, indexes.length);
     const shared = {
       series: Uint32Array.from(indexes, (i) => this.#series(i)),
       starts: new Uint32Array(indexes.length + 1),
@@ -117,11 +122,33 @@ export class BlockSeriesSet implements ChunkSet {
     return { ...shared, refs: sharedRefs };
   }
 
+  /** perf: shards are ranges of series, and nearly always ranges here, too. */
+  #shareRun(first: number, count: number): FoundChunks {
+    const { series, starts, refs, overlapping } = this.#found;
+    this.#series(first + count - 1);
+    const from = starts[first] as number;
+    const end = starts[first + count] as number;
+    return {
+      series: series.slice(first, first + count),
+      starts: starts.subarray(first, first + count + 1).map((start) => start - from),
+      refs: refs.slice(from, end),
+      overlapping: new Set(
+        [...overlapping].map((i) => i - first).filter((i) => i >= 0 && i < count),
+      ),
+    };
+  }
+
   #series(i: number): number {
     const series = this.#found.series[i];
     if (series === undefined) throw new RangeError(`BUG: series ${i} of ${this.count}`);
     return series;
   }
+}
+
+/** Whether numbers, one or more, ascend by one. */
+function isRun(numbers: readonly number[]): boolean {
+  const first = numbers[0];
+  return first !== undefined && numbers.every((number, i) => number === first + i);
 }
 
 /** Takes the samples from an index on that lie in any of the intervals out of a scratch. */

@@ -13,6 +13,8 @@ import type { Labels } from '../../model/labels.ts';
 export interface ChunkSet {
   /** How many series there are. */
   readonly count: number;
+  /** The same object of two sets: they have the same series, in the same order. */
+  readonly identity?: object;
   /** The labels of the i-th series; not to be called on a set that another thread shared. */
   labels(i: number): Labels;
   /** About how many samples the i-th series' chunks that overlap the range hold. Reads no chunk. */
