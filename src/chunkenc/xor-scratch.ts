@@ -35,7 +35,7 @@ export class XorScratch {
   #workBytes = 0;
   #source = new Uint8Array(0);
   /** Where chunk bytes go to be decoded; replaced when the columns grow. */
-  sourceWords = new Int32Array(0);
+  sourceWords = new BigInt64Array(0);
   /** Timestamps in ms. */
   t = new Float64Array(0);
   /** Values; bits are exact, see model/value.ts. */
@@ -220,7 +220,7 @@ export class XorScratch {
     const { buffer } = this.memory;
     this.#capacity = next;
     this.#source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
-    this.sourceWords = new Int32Array(buffer, SOURCE, SOURCE_BYTES / 4);
+    this.sourceWords = new BigInt64Array(buffer, SOURCE, SOURCE_BYTES / 8);
     this.t = new Float64Array(buffer, columns, next);
     this.v = new Float64Array(buffer, columns + next * 8, next);
     this.#halves = new Uint32Array(buffer, columns + next * 8, next * 2);

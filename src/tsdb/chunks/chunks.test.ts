@@ -88,8 +88,8 @@ test('head chunks: a torn end and a preallocated end are told apart', () => {
 });
 
 /** The bytes that a read from an offset has put into words. */
-function bytesIn(words: Int32Array, offset: number, length: number): Uint8Array {
-  return new Uint8Array(words.buffer, offset % 4, length);
+function bytesIn(words: BigInt64Array, offset: number, length: number): Uint8Array {
+  return new Uint8Array(words.buffer, offset % 8, length);
 }
 
 test('head chunks: no empty file stays between others, which would keep a Prometheus from starting', () => {
@@ -140,7 +140,7 @@ test('page cache: reads equal the file whatever the budget, and a grown file is 
   const cache = new PageCache(PageCache.allocate(8 * 65536));
   const files = { descriptor: () => fd };
   const read = (offset: number, length: number): boolean => {
-    const into = new Int32Array(Math.ceil(length / 4) + 1);
+    const into = new BigInt64Array(Math.ceil(length / 8) + 1);
     const complete = cache.read(files, 4, offset, length, into);
     if (complete)
       deepEqual(bytesIn(into, offset, length), content.subarray(offset, offset + length));
@@ -167,7 +167,7 @@ test('page cache: a lock that nobody gives back costs the cache, not the reader'
   const memory = PageCache.allocate(8 * 65536);
   const cache = new PageCache(memory);
   const read = (offset: number, length: number): boolean => {
-    const into = new Int32Array(Math.ceil(length / 4) + 1);
+    const into = new BigInt64Array(Math.ceil(length / 8) + 1);
     const complete = cache.read({ descriptor: () => fd }, 1, offset, length, into);
     if (complete)
       deepEqual(bytesIn(into, offset, length), content.subarray(offset, offset + length));

@@ -1,6 +1,7 @@
 /** One file as a source of bytes: small reads through the page cache, large ones past it. */
 import { readSync } from 'node:fs';
 import { CodedError, CorruptionError, errorText } from '../../lib/errors.ts';
+import { WORD_BYTES } from './page-cache.ts';
 import type { PageCache, PagedFile, PagedFiles } from './page-cache.ts';
 
 /** perf: reads of this many bytes come once, at the opening of a file or for a long list: pages are for the others. */
@@ -15,7 +16,7 @@ export class PagedSource {
   readonly #file: number;
   /** For messages. */
   readonly path: string;
-  #words = new Int32Array(WORDS_MIN);
+  #words = new BigInt64Array(WORDS_MIN);
   #bytes = Buffer.from(this.#words.buffer);
   #large = Buffer.alloc(0);
 
@@ -43,15 +44,15 @@ export class PagedSource {
 
   #paged(offset: number, length: number): Uint8Array {
     // Words before and behind the range that it has a part of.
-    const words = (length + 10) >>> 2;
+    const words = Math.ceil(length / WORD_BYTES) + 1;
     if (words > this.#words.length) {
-      this.#words = new Int32Array(words * 2);
+      this.#words = new BigInt64Array(words * 2);
       this.#bytes = Buffer.from(this.#words.buffer);
     }
     if (!this.#cache.read(this.#files, this.#file, offset, length, this.#words)) {
       throw this.#short(offset);
     }
-    const start = offset % 4;
+    const start = offset % WORD_BYTES;
     return this.#bytes.subarray(start, start + length);
   }
 

@@ -10,7 +10,7 @@ import { CorruptionError } from '../../lib/errors.ts';
 import { diskError } from '../../lib/on-disk.ts';
 import { checkedPages } from './checked-pages.ts';
 import type { CheckedPages } from './checked-pages.ts';
-import { PAGE_BYTES } from './page-cache.ts';
+import { PAGE_BYTES, WORD_BYTES } from './page-cache.ts';
 import type { PageCache, PagedFile, PagedFiles } from './page-cache.ts';
 import {
   CHUNK_CRC_BYTES,
@@ -31,7 +31,7 @@ const COUNT_BYTES = 2;
 /** Length and encoding. */
 const PREFIX_BYTES = LENGTH_BYTES_MAX + ENCODING_BYTES;
 /** limit: what fits into a scratch besides the bytes of the first word that belong to something else. */
-const FRAME_BYTES_MAX = SOURCE_BYTES_MAX - 4;
+const FRAME_BYTES_MAX = SOURCE_BYTES_MAX - WORD_BYTES;
 /** perf: heads of chunks that lie closer together than this are read at once. */
 const HEADS_BYTES_MAX = 4096;
 
@@ -45,10 +45,10 @@ export class SegmentReader {
   readonly #files: SegmentFiles;
   readonly #cache: PageCache;
   readonly #checked: CheckedPages;
-  readonly #heads = new Int32Array(HEADS_BYTES_MAX / 4 + 8);
+  readonly #heads = new BigInt64Array(HEADS_BYTES_MAX / WORD_BYTES + 4);
   readonly #headBytes = new Uint8Array(this.#heads.buffer);
   /** The scratch's words that the window is in, and a view of them. */
-  #words: Int32Array = this.#heads;
+  #words: BigInt64Array = this.#heads;
   #bytes = this.#headBytes;
   /** The window: segment, and offsets in it. */
   #segment = -1;
@@ -131,7 +131,7 @@ export class SegmentReader {
     this.#end = offset + Math.min(length, FRAME_BYTES_MAX);
   }
 
-  #read(file: PagedFile, offset: number, length: number, into: Int32Array): void {
+  #read(file: PagedFile, offset: number, length: number, into: BigInt64Array): void {
     const { number, size } = file;
     const inside = offset >= SEGMENT_HEADER_BYTES && length > 0 && offset + length <= size;
     let isThere = false;
@@ -144,12 +144,12 @@ export class SegmentReader {
   }
 
   #parseInWindow(file: PagedFile, offset: number): void {
-    this.#parse(file, offset, this.#bytes, (this.#start & 3) + (offset - this.#start));
+    this.#parse(file, offset, this.#bytes, (this.#start % WORD_BYTES) + (offset - this.#start));
   }
 
   /** How long the frame is that begins at an offset and was parsed last. */
   #frameBytes(offset: number): number {
-    const at = (this.#start & 3) + (offset - this.#start);
+    const at = (this.#start % WORD_BYTES) + (offset - this.#start);
     return this.from + this.length + CHUNK_CRC_BYTES - at;
   }
 

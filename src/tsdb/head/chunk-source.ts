@@ -15,6 +15,7 @@ import {
   ENTRY_HEADER_BYTES,
   headChunkFileName,
 } from '../chunks/head-chunk-format.ts';
+import { WORD_BYTES } from '../chunks/page-cache.ts';
 import type { PageCache, PagedFiles } from '../chunks/page-cache.ts';
 import type { ArenaMemory } from './arena.ts';
 
@@ -109,7 +110,7 @@ export class ChunkSource {
   readonly files: HeadChunkFiles;
   readonly #cache: PageCache;
   readonly #checked: CheckedPages;
-  #words: Int32Array = new Int32Array(0);
+  #words = new BigInt64Array(0);
   #bytes = new Uint8Array(0);
 
   constructor(handle: HeadHandle, cache: PageCache) {
@@ -138,7 +139,7 @@ export class ChunkSource {
   }
 
   /** False when the file ends early. @throws CodedError unavailable. */
-  #read(file: number, offset: number, length: number, into: Int32Array): boolean {
+  #read(file: number, offset: number, length: number, into: BigInt64Array): boolean {
     const { files } = this;
     try {
       return this.#cache.read(files, files.number(file), offset, length, into);
@@ -155,7 +156,7 @@ export class ChunkSource {
     const size = head + length + ENTRY_CRC_BYTES;
     const fail = (message: string): CorruptionError =>
       new CorruptionError(message, files.path(file), offset);
-    if (size > SOURCE_BYTES_MAX - 4)
+    if (size > SOURCE_BYTES_MAX - WORD_BYTES)
       throw fail(`a chunk of ${length} bytes exceeds ${SOURCE_BYTES_MAX}`);
     const words = scratch.sourceWords;
     if (words !== this.#words) {
@@ -164,7 +165,7 @@ export class ChunkSource {
     }
     if (start < 0 || !this.#read(file, start, size, words))
       throw fail('head chunk lies outside its file');
-    const at = start & 3;
+    const at = start % WORD_BYTES;
     const end = at + head + length;
     if (!this.#checked.has(start)) {
       if (crc32c(this.#bytes, at, end) !== readU32(this.#bytes, end))
