@@ -210,7 +210,13 @@ function toAnswer(ctx: ExecContext, value: Value, times: Times): Answer {
     case 'vectors': {
       const named = ctx.options.delayedNames ? removeDelayedNames(value) : value;
       if (instant) return vectorAnswer(named, startMs);
-      return sortedMatrix(vectorsToRaw(named, gridOf(times, named.steps)));
+      const order = labelOrder(named.labels);
+      const { labels, offsets, t, v, histograms } = vectorsToRaw(
+        named,
+        gridOf(times, named.steps),
+        order,
+      );
+      return { type: 'matrix', labels, offsets, t, v, histograms };
     }
     default:
       return unreachable(value);
@@ -248,14 +254,18 @@ function vectorAnswer(vectors: StepVectors, t: number): VectorResult {
   };
 }
 
-/** The series in label order. */
-function sortedMatrix({ labels, offsets, t, v, histograms }: RawSeries): MatrixResult {
+/** The rows in label order; undefined when they are. */
+function labelOrder(labels: readonly Labels[]): number[] | undefined {
   const order = labels.map((_, i) => i);
   const compare = (a: number, b: number) => compareLabels(labels[a] as Labels, labels[b] as Labels);
-  if (order.every((i) => i === 0 || compare(i - 1, i) <= 0)) {
-    return { type: 'matrix', labels, offsets, t, v, histograms };
-  }
-  order.sort(compare);
+  if (order.every((i) => i === 0 || compare(i - 1, i) <= 0)) return undefined;
+  return order.sort(compare);
+}
+
+/** The series in label order. */
+function sortedMatrix({ labels, offsets, t, v, histograms }: RawSeries): MatrixResult {
+  const order = labelOrder(labels);
+  if (order === undefined) return { type: 'matrix', labels, offsets, t, v, histograms };
   const sorted = {
     offsets: new Uint32Array(offsets.length),
     t: new Float64Array(t.length),

@@ -8,7 +8,7 @@ import { printGeneral } from '../parse/go-float.ts';
 import { quote } from '../parse/quote.ts';
 import { unreachable } from '../../lib/assert.ts';
 import type { RangeNote } from '../funcs/mixed-window.ts';
-import type { MonotonicityFix } from '../funcs/quantile.ts';
+import type { MonotonicityFix } from '../funcs/classic-quantile.ts';
 
 interface Note {
   readonly severity: 'warning' | 'info';

@@ -4,7 +4,7 @@
  */
 import { METRIC_NAME, type Labels } from '../../model/labels.ts';
 import { nativeFraction, nativeQuantile, type Estimate } from '../funcs/native-quantile.ts';
-import { bucketFraction, bucketQuantile, type Buckets } from '../funcs/quantile.ts';
+import { bucketFraction, bucketQuantile, ClassicBuckets } from '../funcs/classic-quantile.ts';
 import type { Span } from '../parse/ast.ts';
 import type { CallNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
@@ -20,8 +20,8 @@ interface Histogram {
   /** Without `le`, and without the name unless names are removed at the end. */
   readonly labels: Labels;
   readonly metric: string;
-  readonly rows: number[];
-  readonly bounds: number[];
+  /** By bound; of equal ones in the order of the input. */
+  readonly buckets: { readonly row: number; readonly bound: number }[];
 }
 
 /** A row with native histograms. */
@@ -93,9 +93,9 @@ export function histogramFraction(
   }
   for (const histogram of classic) {
     const row = builder.add(histogram.labels, 1);
+    const buckets = new ClassicBuckets(histogram.buckets.length);
     for (let s = 0; s < input.steps; s++) {
-      const buckets = bucketsAt(input, histogram, s);
-      if (buckets === undefined) continue;
+      if (!takeBuckets(buckets, input, histogram, s)) continue;
       builder.set(row, s, bucketFraction(lower[s] as number, upper[s] as number, buckets));
     }
   }
@@ -124,11 +124,11 @@ function writeQuantiles(
   const { startMs, stepMs } = node.grid;
   for (const histogram of classic) {
     const row = builder.add(resultOf(histogram.labels), 1);
+    const buckets = new ClassicBuckets(histogram.buckets.length);
     for (let s = 0; s < input.steps; s++) {
-      const buckets = bucketsAt(input, histogram, s);
-      if (buckets === undefined) continue;
-      const { value, fix } = bucketQuantile(q[s] as number, buckets);
-      builder.set(row, s, value);
+      if (!takeBuckets(buckets, input, histogram, s)) continue;
+      builder.set(row, s, bucketQuantile(q[s] as number, buckets));
+      const { fix } = buckets;
       if (fix === undefined) continue;
       const metric = ctx.options.delayedNames ? histogram.metric : '';
       ctx.annotations.forcedMonotonicity(metric, fix, startMs + s * stepMs, span);
@@ -180,15 +180,17 @@ function findHistograms(
     const rest = labels.drop(BUCKET);
     let histogram = classic.get(rest.key);
     if (histogram === undefined) {
-      histogram = { labels: delayed ? rest : dropMetadata(rest), metric, rows: [], bounds: [] };
+      histogram = { labels: delayed ? rest : dropMetadata(rest), metric, buckets: [] };
       classic.set(rest.key, histogram);
     }
-    histogram.rows.push(row);
-    histogram.bounds.push(bound);
+    histogram.buckets.push({ row, bound });
   }
+  // Bounds are numbers, so neither is above the other only when they are equal.
+  for (const { buckets } of classic.values())
+    buckets.sort((a, b) => (a.bound < b.bound ? -1 : Number(a.bound > b.bound)));
   for (const { row, metric } of native) {
     const other = classic.get((input.labels[row] as Labels).key);
-    if (other === undefined || !removeConflicts(input, row, other.rows)) continue;
+    if (other === undefined || !removeConflicts(input, row, other.buckets)) continue;
     ctx.annotations.mixedClassicNative(metric, span);
   }
   return { input, classic: [...classic.values()], native, span };
@@ -203,32 +205,32 @@ function holds({ present, steps }: StepVectors, row: number, what: number): bool
 function removeConflicts(
   { present, steps }: StepVectors,
   native: number,
-  buckets: readonly number[],
+  buckets: Histogram['buckets'],
 ): boolean {
   let any = false;
   for (let s = 0; s < steps; s++) {
     if (present[native * steps + s] !== HISTOGRAM) continue;
-    if (!buckets.some((row) => present[row * steps + s] === FLOAT)) continue;
+    if (!buckets.some(({ row }) => present[row * steps + s] === FLOAT)) continue;
     any = true;
     present[native * steps + s] = 0;
-    for (const row of buckets) if (present[row * steps + s] === FLOAT) present[row * steps + s] = 0;
+    for (const { row } of buckets)
+      if (present[row * steps + s] === FLOAT) present[row * steps + s] = 0;
   }
   return any;
 }
 
-/** The buckets that have a value at the step. */
-function bucketsAt(
+/** Takes the buckets that have a value at the step; false when there are none. */
+function takeBuckets(
+  into: ClassicBuckets,
   { values, present, steps }: StepVectors,
-  { rows, bounds }: Histogram,
+  { buckets }: Histogram,
   s: number,
-): Buckets | undefined {
-  const buckets: Buckets = { bounds: [], counts: [] };
-  for (const [i, row] of rows.entries()) {
-    if (present[row * steps + s] !== 1) continue;
-    buckets.bounds.push(bounds[i] as number);
-    buckets.counts.push(values[row * steps + s] as number);
+): boolean {
+  into.clear();
+  for (const { row, bound } of buckets) {
+    if (present[row * steps + s] === FLOAT) into.add(bound, values[row * steps + s] as number);
   }
-  return buckets.bounds.length === 0 ? undefined : buckets;
+  return into.length > 0;
 }
 
 /** A float as OpenMetrics writes it: always with a point or an exponent. */

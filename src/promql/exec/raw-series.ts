@@ -12,7 +12,7 @@ import {
   NO_HISTOGRAMS,
   type MatrixHistograms,
 } from '../../model/float-histogram/matrix-histograms.ts';
-import { FLOAT, HISTOGRAM, histogramOf, histogramSamples } from './step-vectors.ts';
+import { FLOAT, HISTOGRAM, countPresent, histogramOf, histogramSamples } from './step-vectors.ts';
 import type { RawSeries, StepVectors } from './step-vectors.ts';
 
 /** limit: so many series are loaded at a time. */
@@ -152,19 +152,42 @@ export function compactRow(
   return n;
 }
 
-/** Rows of steps as raw series; series without any value are left out. */
-export function vectorsToRaw(vectors: StepVectors, grid: Grid): RawSeries {
-  const { labels, present, steps } = vectors;
-  let total = 0;
-  for (let i = 0; i < labels.length * steps; i++) if (present[i] === FLOAT) total++;
+function countFloats({ labels, present, steps, histograms }: StepVectors): number {
+  const cells = labels.length * steps;
+  if (histograms.length === 0) return countPresent(present.subarray(0, cells));
+  let count = 0;
+  for (let i = 0; i < cells; i++) if (present[i] === FLOAT) count++;
+  return count;
+}
+
+function isFull(present: Uint8Array, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (present[i] !== FLOAT) return false;
+  return true;
+}
+
+/** Rows of steps as raw series, in the order given or their own; series without any value are left out. */
+export function vectorsToRaw(
+  vectors: StepVectors,
+  grid: Grid,
+  order: readonly number[] = vectors.labels.map((_, row) => row),
+): RawSeries {
+  const { labels, values, present, steps } = vectors;
+  const total = countFloats(vectors);
   const t = new Float64Array(total);
   const v = new Float64Array(total);
   const kept: Labels[] = [];
   const offsets = [0];
   const histograms = new HistogramList();
+  const times = Float64Array.from({ length: steps }, (_, s) => grid.startMs + s * grid.stepMs);
   let at = 0;
-  for (const [i, label] of labels.entries()) {
-    const n = compactRow(vectors, i, grid, t.subarray(at), v.subarray(at));
+  for (const i of order) {
+    const [from, to] = [i * steps, (i + 1) * steps];
+    let n = steps;
+    // perf: most rows have a number at every step.
+    if (isFull(present, from, to)) {
+      t.set(times, at);
+      v.set(values.subarray(from, to), at);
+    } else n = compactRow(vectors, i, grid, t.subarray(at), v.subarray(at));
     const before = histograms.values.length;
     if (vectors.histograms.length > 0)
       eachHistogram(vectors, i, (histogram, s) => {
@@ -172,7 +195,7 @@ export function vectorsToRaw(vectors: StepVectors, grid: Grid): RawSeries {
       });
     if (n === 0 && histograms.values.length === before) continue;
     at += n;
-    kept.push(label);
+    kept.push(labels[i] as Labels);
     offsets.push(at);
     histograms.endSeries();
   }

@@ -116,6 +116,12 @@ export class VectorBuilder {
     return this.#present[row * this.#steps + step] !== 0;
   }
 
+  /** The cells of a row, to be written to until the next row is added. */
+  cells(row: number): { readonly values: Float64Array; readonly present: Uint8Array } {
+    const [from, to] = [row * this.#steps, (row + 1) * this.#steps];
+    return { values: this.#values.subarray(from, to), present: this.#present.subarray(from, to) };
+  }
+
   /** Sets the row's value at the step. */
   set(row: number, step: number, value: number): void {
     const i = row * this.#steps + step;
@@ -162,11 +168,24 @@ export function hasAny({ present, steps }: StepVectors, row: number): boolean {
   return false;
 }
 
-/** How many values there are. */
+/**
+ * How many values there are: bytes that are not 0, of 0, 1 and 2. perf: four at a time; nearly all of them are 1, and a search
+ * for a 0 looks at each.
+ */
 export function countPresent(present: Uint8Array): number {
-  let count = 0;
-  for (let i = 0; i < present.length; i++) if (present[i] !== 0) count++;
-  return count;
+  const { buffer, byteOffset, length } = present;
+  // Words begin at multiples of four, rows anywhere.
+  const first = Math.min(-byteOffset & 3, length);
+  const count = (length - first) >> 2;
+  const words = new Int32Array(buffer, count === 0 ? 0 : byteOffset + first, count);
+  let ones = 0;
+  for (let i = 0; i < count; i++) {
+    const word = words[i] as number;
+    ones += Math.imul((word | (word >>> 1)) & 0x01010101, 0x01010101) >>> 24;
+  }
+  for (let i = 0; i < first; i++) if (present[i] !== 0) ones++;
+  for (let i = first + count * 4; i < length; i++) if (present[i] !== 0) ones++;
+  return ones;
 }
 
 /** Rows that have a value at the single step, in the order given. */

@@ -13,6 +13,7 @@
  *   count       -          -              count
  *   group       -          -              count
  */
+import { unreachable } from '../../lib/assert.ts';
 import { sumError } from '../../lib/kahan.ts';
 
 /** Aggregations whose states can be merged. */
@@ -252,19 +253,37 @@ function mergeMeans(into: GroupStates, i: number, from: GroupStates, j: number):
 
 /** Turns states into values: row-major by group, with a flag for each cell that has one. */
 export function finishStates(states: GroupStates): { values: Float64Array; present: Uint8Array } {
-  const { op, a, b, n, incremental } = states;
+  const { n } = states;
   const values = new Float64Array(n.length);
   const present = new Uint8Array(n.length);
-  for (let i = 0; i < n.length; i++) {
-    const count = n[i] as number;
-    if (count === 0) continue;
-    present[i] = 1;
-    if (op === 'count') values[i] = count;
-    else if (op === 'group') values[i] = 1;
-    else if (op === 'sum') values[i] = (a[i] as number) + (b[i] as number);
-    else if (op !== 'avg') values[i] = a[i] as number;
-    else if (incremental[i] === 1) values[i] = (a[i] as number) + (b[i] as number);
-    else values[i] = (a[i] as number) / count + (b[i] as number) / count;
-  }
+  for (let i = 0; i < n.length; i++) present[i] = n[i] === 0 ? 0 : 1;
+  finishValues(states, values);
   return { values, present };
+}
+
+/** Cells without a value get any number. perf: one loop an operation, that does one thing. */
+function finishValues({ op, a, b, n, incremental }: GroupStates, values: Float64Array): void {
+  switch (op) {
+    case 'sum':
+      for (let i = 0; i < n.length; i++) values[i] = (a[i] as number) + (b[i] as number);
+      break;
+    case 'avg':
+      for (let i = 0; i < n.length; i++) {
+        const count = incremental[i] === 1 ? 1 : (n[i] as number);
+        values[i] = (a[i] as number) / count + (b[i] as number) / count;
+      }
+      break;
+    case 'min':
+    case 'max':
+      values.set(a);
+      break;
+    case 'count':
+      values.set(n);
+      break;
+    case 'group':
+      values.fill(1);
+      break;
+    default:
+      unreachable(op);
+  }
 }
