@@ -7,14 +7,18 @@
 const STALE: u64 = 0x7ff0000000000002;
 
 // @ts-ignore: decorator
-@inline function be64(p: usize): u64 { const x = v128.load(p); return i64x2.extract_lane(i8x16.swizzle(x, i8x16(7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8)), 0); }
+@inline function be64(p: usize): u64 {
+  // One instruction; bswap<u64> is a dozen.
+  const order = i8x16(7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8);
+  return i64x2.extract_lane(i8x16.swizzle(v128.load(p), order), 0);
+}
 
 /** 64 bits from a bit on. */
 // @ts-ignore: decorator
-@inline function be64At(bp: u64): u64 {
+@inline function be64At(bp: u32): u64 {
   const p = <usize>(bp >> 3);
-  const s = bp & 7;
-  // Two shifts: one by 8 - 0 of the byte behind must leave nothing of it.
+  const s = <u64>(bp & 7);
+  // Where they begin with a byte nothing is left of the one behind.
   return (be64(p) << s) | (<u64>load<u8>(p + 8) >> (8 - s));
 }
 
@@ -50,8 +54,8 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
     s += 7;
   } while (c & 128);
   let delta: i64 = <i64>x;
-  let bp: u64 = <u64>p << 3;
-  const bitEnd: u64 = <u64>end << 3;
+  let bp: u32 = <u32>p << 3;
+  const bitEnd: u32 = <u32>end << 3;
   let bits: u64 = 0, trail: u64 = 0;
   for (let i: u32 = 1; i < count; i++) {
     // At least 57 valid bits: they do for a delta of delta of 16 bits and, mostly, for the value behind it.
@@ -59,6 +63,7 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
     if (i > 1) {
       const kind: u64 = w >> 62;
       if (kind == 2) {
+        // The largest of the 14 bits' numbers is positive: -8191 to 8192.
         delta += <i64>(((w << 2 >> 50) + 8191) & 16383) - 8191;
         w <<= 16; bp += 16;
       } else if (kind < 2) {
@@ -91,14 +96,18 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
       trail ^= (trail ^ ownTrail) & own;
       if (bits == 0) return -1; // a reused window before any window was given
       const head: u64 = 2 + (own & 11);
-      bp += head;
+      bp += <u32>head;
       // 57 bits less those of the delta and the head.
-      const x: u64 = bits <= 28 ? w << head : be64At(bp);
+      let x: u64 = w << head;
+      if (bits > 28) {
+        x = be64(<usize>(bp >> 3)) << (bp & 7);
+        if (bits > 56) x |= <u64>load<u8>(<usize>(bp >> 3) + 8) >> <u64>(8 - (bp & 7));
+      }
       v ^= (x >> (64 - bits)) << trail;
-      bp += bits;
+      bp += <u32>bits;
     }
     if (bp > bitEnd) return -1;
-    if (dropStale && v == STALE) continue;
+    if (v == STALE && dropStale) continue;
     store<f64>(outT + o, <f64>t);
     store<u64>(outV + o, v);
     o += 8;
