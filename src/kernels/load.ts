@@ -6,9 +6,6 @@
  */
 import { readFileSync } from 'node:fs';
 
-/** The kernels by name, as `*.as.ts` files. */
-export type KernelName = 'xor-decode' | 'ingest' | 'windows';
-
 /** Exports of the XOR decoder; addresses are bytes in its memory. */
 export interface XorDecodeKernel {
   /** See xor-decode.as.ts: samples written, or -1 when the bytes end early. */
@@ -76,6 +73,31 @@ export interface WindowsKernel {
   addSum(a: number, b: number, n: number, values: number, present: number, steps: number): void;
 }
 
+/** Exports of the kernel of samples as JSON, see json-samples.as.ts; addresses are bytes in its memory. */
+export interface JsonSamplesKernel {
+  samples(
+    t: number,
+    v: number,
+    n: number,
+    out: number,
+    powers: number,
+    pairs: number,
+    steps: number,
+    stepCount: number,
+  ): number;
+}
+
+/** What the kernels export, by name. */
+interface Kernels {
+  readonly 'xor-decode': XorDecodeKernel;
+  readonly ingest: IngestKernel;
+  readonly windows: WindowsKernel;
+  readonly 'json-samples': JsonSamplesKernel;
+}
+
+/** The kernels by name, as `*.as.ts` files. */
+export type KernelName = keyof Kernels;
+
 const modules = new Map<KernelName, WebAssembly.Module | undefined>();
 
 /** The compiled module of a kernel, or undefined when it cannot be had. Compiled once a thread. */
@@ -94,28 +116,22 @@ function compile(name: KernelName): WebAssembly.Module | undefined {
 }
 
 /** Instantiates a kernel over a memory; undefined when only the twin is available. */
-export function loadKernel(
-  name: 'xor-decode',
+export function loadKernel<Name extends KernelName>(
+  name: Name,
   memory: WebAssembly.Memory,
-): XorDecodeKernel | undefined;
-export function loadKernel(name: 'ingest', memory: WebAssembly.Memory): IngestKernel | undefined;
-export function loadKernel(name: 'windows', memory: WebAssembly.Memory): WindowsKernel | undefined;
-export function loadKernel(
-  name: KernelName,
-  memory: WebAssembly.Memory,
-): XorDecodeKernel | IngestKernel | WindowsKernel | undefined {
+): Kernels[Name] | undefined {
   const module = kernelModule(name);
   if (module === undefined) return undefined;
   const abort = (): never => {
     throw new Error(`BUG: kernel ${name} aborted`);
   };
   const instance = new WebAssembly.Instance(module, { env: { memory, abort } });
-  return instance.exports as unknown as XorDecodeKernel | IngestKernel | WindowsKernel;
+  return instance.exports as unknown as Kernels[Name];
 }
 
 /** Which implementation of each kernel this process runs: the labels of thanos_kernel_info. */
 export function kernelImplementations(): { kernel: KernelName; impl: 'wasm' | 'typescript' }[] {
-  const names: KernelName[] = ['xor-decode', 'ingest', 'windows'];
+  const names: KernelName[] = ['xor-decode', 'ingest', 'windows', 'json-samples'];
   return names.map((kernel) => ({
     kernel,
     impl: kernelModule(kernel) === undefined ? 'typescript' : 'wasm',
