@@ -16,7 +16,12 @@ import { benchQuery } from './macro/query.ts';
 import { benchStartup } from './macro/startup.ts';
 import { benchDecode } from './micro/decode.ts';
 
-const SERVER: readonly [string, ...string[]] = [process.execPath, join(ROOT, 'dist/main.js')];
+/** As bin/launch.sh starts it. */
+const SERVER: readonly [string, ...string[]] = [
+  process.execPath,
+  '--initial-old-space-size=128',
+  join(ROOT, 'dist/main.js'),
+];
 
 /** A bench gives one line, or several, each as soon as it is known. */
 type Bench = () => Promise<unknown> | AsyncGenerator;

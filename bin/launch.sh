@@ -72,4 +72,6 @@ if [ -z "${UV_THREADPOOL_SIZE:-}" ]; then
   UV_THREADPOOL_SIZE=$((4 + $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 4)))
   export UV_THREADPOOL_SIZE
 fi
-exec "$node" "$main" "$@"
+# V8 counts the buffers of columns as part of each thread's heap. A query fills some 30 MB of them, and a heap that small would
+# be marked as a whole several times a query: it may grow to so many MB before the first time.
+exec "$node" --initial-old-space-size=128 "$main" "$@"

@@ -9,7 +9,8 @@ const BIN = path.resolve(import.meta.dirname, '../bin');
 const PRINT = `
 const { UV_THREADPOOL_SIZE, NODE_COMPILE_CACHE } = process.env;
 const [, main, ...args] = process.argv;
-console.log(JSON.stringify({ main, args, UV_THREADPOOL_SIZE, NODE_COMPILE_CACHE }));
+const flags = process.execArgv;
+console.log(JSON.stringify({ main, flags, args, UV_THREADPOOL_SIZE, NODE_COMPILE_CACHE }));
 process.exit(7);
 `;
 
@@ -64,6 +65,7 @@ test('a checkout runs its sources with the pinned Node', () => {
   assert.ok(Number(threads) > 4, String(threads)); // and some for each core
   assert.deepEqual(rest, {
     main: '<root>/src/cmd/main.ts',
+    flags: ['--initial-old-space-size=128'],
     args: ['all', '--x=a b', ''],
     NODE_COMPILE_CACHE: '<root>/.cache/thanos/compile',
   });
