@@ -22,6 +22,12 @@ export const WORK_BYTES_MAX = 64 << 20;
 /** limit: columns of 48 M samples (768 MiB) in one scratch; a longer series must be read in parts. */
 const CAPACITY_MAX = 48 << 20;
 
+/** Where a chunk's bytes are in a scratch's source. */
+export interface SourceChunk {
+  readonly from: number;
+  readonly length: number;
+}
+
 /**
  * Columns under construction; `t` and `v` hold `length` samples and are replaced when they grow. The memory begins with the
  * bytes of a chunk, then comes what others work with ({@link XorScratch.reserve}), then the columns.
@@ -109,6 +115,32 @@ export class XorScratch {
     }
     if (n < 0) return false;
     this.length = at + n;
+    return true;
+  }
+
+  /**
+   * Appends two XOR chunks of the source at once, which have the same number of samples. perf: two take the time of one and a
+   * half, as one waits for its bits while the other is computed.
+   * @returns false when that cannot be done, or not to the end; the columns are then as before, and each is to be tried alone.
+   */
+  appendSourcePair(a: SourceChunk, b: SourceChunk, count: number, dropStale: boolean): boolean {
+    if (this.#kernel === undefined || count < 2) return false;
+    const shorter = Math.min(a.length, b.length);
+    if (shorter < 2 || count > shorter * 4) return false;
+    if (this.length + 2 * count > this.#capacity) this.#grow(this.length + 2 * count);
+    const [outT, outV] = [this.t.byteOffset + this.length * 8, this.v.byteOffset + this.length * 8];
+    const n = this.#kernel.decodePair(
+      SOURCE + a.from,
+      a.length,
+      SOURCE + b.from,
+      b.length,
+      count,
+      outT,
+      outV,
+      dropStale ? 1 : 0,
+    );
+    if (n < 0) return false;
+    this.length += n;
     return true;
   }
 

@@ -17,6 +17,17 @@ export interface XorDecodeKernel {
     outV: number,
     dropStale: number,
   ): number;
+  /** Two chunks of as many samples, two or more: samples written, or -1 when anything is wrong with either. */
+  decodePair(
+    srcA: number,
+    lengthA: number,
+    srcB: number,
+    lengthB: number,
+    count: number,
+    outT: number,
+    outV: number,
+    dropStale: number,
+  ): number;
 }
 
 /**

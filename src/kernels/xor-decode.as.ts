@@ -13,13 +13,33 @@ const STALE: u64 = 0x7ff0000000000002;
   return i64x2.extract_lane(i8x16.swizzle(v128.load(p), order), 0);
 }
 
-/** 64 bits from a bit on. */
+/** So many bits from a bit on, and others behind them. */
 // @ts-ignore: decorator
-@inline function be64At(bp: u32): u64 {
+@inline function bitsAt(bp: u32, bits: u64): u64 {
   const p = <usize>(bp >> 3);
-  const s = <u64>(bp & 7);
+  const x: u64 = be64(p) << (bp & 7);
   // Where they begin with a byte nothing is left of the one behind.
-  return (be64(p) << s) | (<u64>load<u8>(p + 8) >> (8 - s));
+  return bits > 56 ? x | (<u64>load<u8>(p + 8) >> (8 - (bp & 7))) : x;
+}
+
+/** A delta of delta of more than 16 bits, of which the first are in w. */
+function longDelta(w: u64, bp: u32): i64 {
+  if (!(w & 0x2000000000000000)) {
+    const d: i64 = <i64>((w << 3) >> 47);
+    return d > 65536 ? d - 131072 : d;
+  }
+  if (!(w & 0x1000000000000000)) {
+    const d: i64 = <i64>((w << 4) >> 44);
+    return d > 524288 ? d - 1048576 : d;
+  }
+  return <i64>bitsAt(bp + 4, 64);
+}
+
+/** How many bits it takes. */
+// @ts-ignore: decorator
+@inline function longSize(w: u64): u32 {
+  if (!(w & 0x2000000000000000)) return 20;
+  return w & 0x1000000000000000 ? 68 : 24;
 }
 
 /**
@@ -69,18 +89,8 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
       } else if (kind < 2) {
         w <<= 1; bp += 1;
       } else {
-        if (!(w & 0x2000000000000000)) {
-          let d: i64 = <i64>((w << 3) >> 47);
-          if (d > 65536) d -= 131072;
-          delta += d; bp += 20;
-        } else if (!(w & 0x1000000000000000)) {
-          let d: i64 = <i64>((w << 4) >> 44);
-          if (d > 524288) d -= 1048576;
-          delta += d; bp += 24;
-        } else {
-          bp += 4;
-          delta += <i64>be64At(bp); bp += 64;
-        }
+        delta += longDelta(w, bp);
+        bp += longSize(w);
         w = be64(<usize>(bp >> 3)) << (bp & 7);
       }
     }
@@ -99,10 +109,7 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
       bp += <u32>head;
       // 57 bits less those of the delta and the head.
       let x: u64 = w << head;
-      if (bits > 28) {
-        x = be64(<usize>(bp >> 3)) << (bp & 7);
-        if (bits > 56) x |= <u64>load<u8>(<usize>(bp >> 3) + 8) >> <u64>(8 - (bp & 7));
-      }
+      if (bits > 28) x = bitsAt(bp, bits);
       v ^= (x >> (64 - bits)) << trail;
       bp += <u32>bits;
     }
@@ -113,4 +120,129 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
     o += 8;
   }
   return <i32>(o >> 3);
+}
+
+/** Where a number of seven bits a byte ends, 0 when the bytes end before it does. */
+function varintEnd(from: usize, end: usize): usize {
+  for (let p = from; p < end && p < from + 10; p++) if (load<u8>(p) < 128) return p + 1;
+  return 0;
+}
+
+/** A number of seven bits a byte, which ends. */
+function uvarint(from: usize): u64 {
+  let x: u64 = 0, s: u64 = 0, c: u64 = 0;
+  let p = from;
+  do {
+    c = load<u8>(p++);
+    x |= (c & 127) << s;
+    s += 7;
+  } while (c & 128);
+  return x;
+}
+
+/**
+ * Two chunks of as many samples, two or more, at once: one waits for its bits while the other is computed. Samples of the second
+ * follow those of the first. Returns how many were written, or -1 when anything is wrong with either. The loop is that of
+ * `decode`, twice.
+ */
+export function decodePair(
+  srcA: usize, lenA: u32, srcB: usize, lenB: u32, count: u32, outT: usize, outV: usize, dropStale: u32,
+): i32 {
+  const endA: usize = srcA + lenA, endB: usize = srcB + lenB;
+  let oA: usize = 0, oB: usize = <usize>count << 3;
+  const startA = varintEnd(srcA + 2, endA);
+  if (startA == 0 || startA + 8 > endA) return -1;
+  const deltaAAt = varintEnd(startA + 8, endA);
+  if (deltaAAt == 0) return -1;
+  const firstA: u64 = uvarint(srcA + 2);
+  let tA: i64 = <i64>(firstA >> 1) ^ -(<i64>(firstA & 1)), deltaA: i64 = <i64>uvarint(startA + 8);
+  let vA: u64 = be64(startA), bitsA: u64 = 0, trailA: u64 = 0;
+  let bpA: u32 = <u32>deltaAAt << 3;
+  const bitEndA: u32 = <u32>endA << 3;
+  if (!(vA == STALE && dropStale)) { store<f64>(outT + oA, <f64>tA); store<u64>(outV + oA, vA); oA += 8; }
+  const startB = varintEnd(srcB + 2, endB);
+  if (startB == 0 || startB + 8 > endB) return -1;
+  const deltaBAt = varintEnd(startB + 8, endB);
+  if (deltaBAt == 0) return -1;
+  const firstB: u64 = uvarint(srcB + 2);
+  let tB: i64 = <i64>(firstB >> 1) ^ -(<i64>(firstB & 1)), deltaB: i64 = <i64>uvarint(startB + 8);
+  let vB: u64 = be64(startB), bitsB: u64 = 0, trailB: u64 = 0;
+  let bpB: u32 = <u32>deltaBAt << 3;
+  const bitEndB: u32 = <u32>endB << 3;
+  if (!(vB == STALE && dropStale)) { store<f64>(outT + oB, <f64>tB); store<u64>(outV + oB, vB); oB += 8; }
+  for (let i: u32 = 1; i < count; i++) {
+    let wA: u64 = be64(<usize>(bpA >> 3)) << (bpA & 7);
+    if (i > 1) {
+      const kindA: u64 = wA >> 62;
+      if (kindA == 2) {
+        deltaA += <i64>(((wA << 2 >> 50) + 8191) & 16383) - 8191;
+        wA <<= 16; bpA += 16;
+      } else if (kindA < 2) {
+        wA <<= 1; bpA += 1;
+      } else {
+        deltaA += longDelta(wA, bpA);
+        bpA += longSize(wA);
+        wA = be64(<usize>(bpA >> 3)) << (bpA & 7);
+      }
+    }
+    tA += deltaA;
+    if (<i64>wA >= 0) bpA += 1;
+    else {
+      const ownA: u64 = 0 - ((wA >> 62) & 1);
+      const ownBitsA: u64 = (((wA << 7 >> 58) - 1) & 63) + 1;
+      const ownTrailA: u64 = 64 - (wA << 2 >> 59) - ownBitsA;
+      if (<i64>(ownTrailA & ownA) < 0) return -1;
+      bitsA ^= (bitsA ^ ownBitsA) & ownA;
+      trailA ^= (trailA ^ ownTrailA) & ownA;
+      if (bitsA == 0) return -1;
+      const headA: u64 = 2 + (ownA & 11);
+      bpA += <u32>headA;
+      let xA: u64 = wA << headA;
+      if (bitsA > 28) xA = bitsAt(bpA, bitsA);
+      vA ^= (xA >> (64 - bitsA)) << trailA;
+      bpA += <u32>bitsA;
+    }
+    if (bpA > bitEndA) return -1;
+    if (!(vA == STALE && dropStale)) { store<f64>(outT + oA, <f64>tA); store<u64>(outV + oA, vA); oA += 8; }
+    let wB: u64 = be64(<usize>(bpB >> 3)) << (bpB & 7);
+    if (i > 1) {
+      const kindB: u64 = wB >> 62;
+      if (kindB == 2) {
+        deltaB += <i64>(((wB << 2 >> 50) + 8191) & 16383) - 8191;
+        wB <<= 16; bpB += 16;
+      } else if (kindB < 2) {
+        wB <<= 1; bpB += 1;
+      } else {
+        deltaB += longDelta(wB, bpB);
+        bpB += longSize(wB);
+        wB = be64(<usize>(bpB >> 3)) << (bpB & 7);
+      }
+    }
+    tB += deltaB;
+    if (<i64>wB >= 0) bpB += 1;
+    else {
+      const ownB: u64 = 0 - ((wB >> 62) & 1);
+      const ownBitsB: u64 = (((wB << 7 >> 58) - 1) & 63) + 1;
+      const ownTrailB: u64 = 64 - (wB << 2 >> 59) - ownBitsB;
+      if (<i64>(ownTrailB & ownB) < 0) return -1;
+      bitsB ^= (bitsB ^ ownBitsB) & ownB;
+      trailB ^= (trailB ^ ownTrailB) & ownB;
+      if (bitsB == 0) return -1;
+      const headB: u64 = 2 + (ownB & 11);
+      bpB += <u32>headB;
+      let xB: u64 = wB << headB;
+      if (bitsB > 28) xB = bitsAt(bpB, bitsB);
+      vB ^= (xB >> (64 - bitsB)) << trailB;
+      bpB += <u32>bitsB;
+    }
+    if (bpB > bitEndB) return -1;
+    if (!(vB == STALE && dropStale)) { store<f64>(outT + oB, <f64>tB); store<u64>(outV + oB, vB); oB += 8; }
+  }
+  // What the first has left out.
+  const sizeB: usize = oB - (<usize>count << 3);
+  if (oA < <usize>count << 3) {
+    memory.copy(outT + oA, outT + (<usize>count << 3), sizeB);
+    memory.copy(outV + oA, outV + (<usize>count << 3), sizeB);
+  }
+  return <i32>((oA + sizeB) >> 3);
 }

@@ -177,6 +177,21 @@ export class BlockReader implements BlockSamples {
     }
   }
 
+  appendChunkPair(
+    scratch: XorScratch,
+    first: number,
+    second: number,
+    runEnd: number,
+    dropStale: boolean,
+  ): boolean {
+    const chunks = this.#chunks;
+    chunks.load(scratch, first, runEnd);
+    const { encoding, from, length, count } = chunks;
+    if (encoding !== ENCODING_XOR || !chunks.loadBeside(second)) return false;
+    if (chunks.encoding !== ENCODING_XOR || chunks.count !== count) return false;
+    return scratch.appendSourcePair({ from, length }, chunks, count, dropStale);
+  }
+
   appendHistogramChunk(
     scratch: XorScratch,
     ref: number,

@@ -18,6 +18,14 @@ export interface BlockSamples {
    * that will be asked for may end.
    */
   appendChunk(scratch: XorScratch, ref: number, runEnd: number, dropStale: boolean): void;
+  /** Appends two chunks, one behind the other, at once; false when they are to be appended one by one. */
+  appendChunkPair(
+    scratch: XorScratch,
+    first: number,
+    second: number,
+    runEnd: number,
+    dropStale: boolean,
+  ): boolean;
   /** Appends a chunk's native histograms; one of floats is passed over. `scratch` is used to read with. */
   appendHistogramChunk(
     scratch: XorScratch,
@@ -80,7 +88,15 @@ export class BlockSeriesSet implements ChunkSet {
     const end = starts[i + 1] as number;
     const runEnd = (refs[end - 1] ?? 0) + LAST_CHUNK_BYTES;
     this.#block.beginSeries();
+    const isPlain = !overlaps && deleted === undefined;
     for (let k = starts[i] as number; k < end; k++) {
+      if (isPlain && k + 1 < end) {
+        const [ref, next] = [refs[k] as number, refs[k + 1] as number];
+        if (this.#block.appendChunkPair(scratch, ref, next, runEnd, dropStale)) {
+          k++;
+          continue;
+        }
+      }
       // What other sources have put there must be in order before anything can be merged with it.
       if (overlaps && start > 0 && scratch.length > start) scratch.mergeFrom(start);
       const middle = scratch.length;

@@ -105,6 +105,19 @@ export class SegmentReader {
     this.#checked.add(offset);
   }
 
+  /**
+   * Sets the fields for a chunk behind the one that was loaded last, when the window has all of it and it is known to be sound:
+   * both are then in the scratch's source. False when not; {@link load} is to be called for it then.
+   */
+  loadBeside(ref: number): boolean {
+    const segment = Math.floor(ref / SEGMENT_REFS);
+    const offset = ref - segment * SEGMENT_REFS;
+    const inWindow = segment === this.#segment && offset >= this.#start;
+    if (!inWindow || offset + PREFIX_BYTES > this.#end || !this.#checked.has(offset)) return false;
+    this.#parseInWindow(this.#files.segment(segment), offset);
+    return offset + this.#frameBytes(offset) <= this.#end;
+  }
+
   /** The error for what is wrong with the chunk at a ref. */
   corrupt(ref: number, message: string): CorruptionError {
     const segment = Math.floor(ref / SEGMENT_REFS);
