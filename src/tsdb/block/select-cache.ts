@@ -6,7 +6,7 @@ import type { Matcher } from '../../model/matcher.ts';
 import type { AllChunks } from './found-chunks.ts';
 
 /** limit: bytes kept over all blocks of a TSDB. */
-const BYTES_MAX = 32 << 20;
+const BYTES_MAX = 16 << 20;
 /** limit: series of one select that is kept: a selector of more is rarely asked again as it was. */
 export const KEPT_SERIES_MAX = 20_000;
 /** Bytes of an entry beside its arrays. */
