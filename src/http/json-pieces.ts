@@ -43,11 +43,11 @@ export class JsonPieces {
   /** The timestamp encoded at each position of a series, and its text. */
   #stepTimes = new Float64Array(0);
   #stepTexts = new Uint8Array(0);
-  readonly #kernel: SamplesKernel | undefined;
+  readonly #twin: boolean;
 
   /** `twin` writes samples without the kernel: for tests and for comparing speed. */
   constructor(options: { twin?: boolean } = {}) {
-    this.#kernel = options.twin === true ? undefined : samplesKernel();
+    this.#twin = options.twin === true;
   }
 
   /** Writes text that is JSON already. It must be ASCII. */
@@ -100,8 +100,9 @@ export class JsonPieces {
   /** Writes `[t,"v"],[t,"v"],…` for the samples from..to (exclusive). Fast when series share their timestamps. */
   samples(t: Float64Array, v: Float64Array, from: number, to: number): void {
     const length = to - from;
-    if (this.#kernel !== undefined && length >= KERNEL_SAMPLES_MIN) {
-      this.#samplesByKernel(this.#kernel, t, v, from, to);
+    const kernel = this.#twin || length < KERNEL_SAMPLES_MIN ? undefined : samplesKernel();
+    if (kernel !== undefined) {
+      this.#samplesByKernel(kernel, t, v, from, to);
       return;
     }
     if (this.#stepTimes.length < Math.min(length, STEPS_MAX)) this.#growSteps(length);
