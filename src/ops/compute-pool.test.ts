@@ -68,6 +68,23 @@ test('pool: what a task asked for stops when the task has failed', async () => {
   equal(pool.stats.running, 0);
 });
 
+test('pool: what is to run elsewhere runs on other workers, and where there is no other on the same', async () => {
+  interface Neighbours {
+    readonly own: number;
+    readonly others: readonly Who[];
+  }
+  await using pool = makePool({ size: 3 });
+  const { own, others } = (await pool.run('neighbours', 8)) as Neighbours;
+  const threads = new Set(others.map(({ thread }) => thread));
+  deepEqual([others.length, threads.size, threads.has(own)], [8, 2, false]);
+  await using alone = makePool({ size: 1 });
+  const only = (await alone.run('neighbours', 2)) as Neighbours;
+  deepEqual(
+    only.others.map(({ thread }) => thread),
+    [only.own, only.own],
+  );
+});
+
 /** Words that a worker sees, too. */
 const sharedWords = () => new Int32Array(new SharedArrayBuffer(12));
 

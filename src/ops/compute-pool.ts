@@ -13,7 +13,7 @@ import { CodedError } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { BystanderError, PoolWorker } from './pool-worker.ts';
 import { CONTROL_BYTES } from './worker-protocol.ts';
-import type { WorkerInit } from './worker-protocol.ts';
+import type { AskMessage, WorkerInit } from './worker-protocol.ts';
 
 /** limit: tasks under way in one process; each has a word in the cancel flags. */
 const SLOTS = 16384;
@@ -39,6 +39,12 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   /** The dedicated worker to run on. */
   readonly worker?: string;
+}
+
+/** Which worker a task goes to: a dedicated one, or a shared one other than this. */
+interface Where {
+  readonly name?: string | undefined;
+  readonly not?: PoolWorker;
 }
 
 /** Counts for metrics. */
@@ -106,7 +112,8 @@ export class ComputePool {
     if (signal?.aborted === true) cancel();
     else signal?.addEventListener('abort', cancel, { once: true });
     try {
-      return await this.#dispatch(task, payload, slot, options.worker, options.transfer ?? []);
+      const where = { name: options.worker };
+      return await this.#dispatch(task, payload, slot, where, options.transfer ?? []);
     } finally {
       signal?.removeEventListener('abort', cancel);
       this.#releaseSlot(slot);
@@ -167,10 +174,10 @@ export class ComputePool {
   }
 
   /** Runs a task for a task of another worker, under the same slot. */
-  async #ask(task: string, payload: unknown, slot: number): Promise<unknown> {
+  async #ask({ task, payload, slot, elsewhere }: AskMessage, asker: PoolWorker): Promise<unknown> {
     this.#asked[slot] = (this.#asked[slot] ?? 0) + 1;
     try {
-      return await this.#dispatch(task, payload, slot, undefined, []);
+      return await this.#dispatch(task, payload, slot, elsewhere ? { not: asker } : {}, []);
     } finally {
       const left = (this.#asked[slot] ?? 0) - 1;
       this.#asked[slot] = left;
@@ -183,16 +190,16 @@ export class ComputePool {
     task: string,
     payload: unknown,
     slot: number,
-    name: string | undefined,
+    where: Where,
     transfer: readonly ArrayBuffer[],
   ): Promise<unknown> {
     try {
-      return await this.#send(task, payload, slot, name, transfer);
+      return await this.#send(task, payload, slot, where, transfer);
     } catch (thrown) {
       // What has moved to the worker is gone with it, and the state of a dedicated worker, too.
-      const again = thrown instanceof BystanderError && name === undefined && transfer.length === 0;
-      if (!again) throw thrown;
-      return this.#send(task, payload, slot, undefined, []);
+      const isFree = where.name === undefined && transfer.length === 0;
+      if (!(thrown instanceof BystanderError && isFree)) throw thrown;
+      return this.#send(task, payload, slot, where, []);
     }
   }
 
@@ -200,19 +207,21 @@ export class ComputePool {
     task: string,
     payload: unknown,
     slot: number,
-    name: string | undefined,
+    { name, not }: Where,
     transfer: readonly ArrayBuffer[],
   ): Promise<unknown> {
     if (this.#closed) throw new CodedError('canceled', 'the process is stopping');
-    const worker = name === undefined ? this.#leastBusy() : this.#dedicated.get(name);
+    const worker = name === undefined ? this.#leastBusy(not) : this.#dedicated.get(name);
     if (worker === undefined) throw new CodedError('unavailable', `worker ${name} is not running`);
     const id = this.#nextId++;
     return worker.run({ kind: 'run', id, task, payload, slot }, transfer);
   }
 
-  #leastBusy(): PoolWorker {
+  /** The shared worker that has least to do; another one than `not` unless there can be no other. */
+  #leastBusy(not?: PoolWorker): PoolWorker {
     let best: PoolWorker | undefined;
     for (const worker of this.#shared) {
+      if (worker === not && this.#size > 1) continue;
       if (best === undefined || worker.running < best.running) best = worker;
     }
     if (best !== undefined && (best.running === 0 || this.#shared.length >= this.#size))
@@ -238,14 +247,15 @@ export class ComputePool {
       control: new SharedArrayBuffer(CONTROL_BYTES),
       data: this.#options.data(),
     };
-    return new PoolWorker(this.#options.workerUrl, init, {
+    const worker: PoolWorker = new PoolWorker(this.#options.workerUrl, init, {
       log: this.#options.log,
-      ask: (task, payload, slot) => this.#ask(task, payload, slot),
+      ask: (message) => this.#ask(message, worker),
       died: (reason) => {
         if (this.#closed) return;
         this.#died++;
         onDeath(reason);
       },
     });
+    return worker;
   }
 }

@@ -4,12 +4,12 @@ import { CodedError, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { condemn } from '../lib/shield.ts';
 import { CONTROL, Transfer, fromWireError, post, toWireError } from './worker-protocol.ts';
-import type { RunMessage, WorkerInit, WorkerMessage } from './worker-protocol.ts';
+import type { AskMessage, RunMessage, WorkerInit, WorkerMessage } from './worker-protocol.ts';
 
 /** What a worker needs of its pool. */
 export interface PoolCallbacks {
   readonly log: Logger;
-  ask(task: string, payload: unknown, slot: number): Promise<unknown>;
+  ask(message: AskMessage): Promise<unknown>;
   /** The thread has ended, and nobody asked it to. */
   died(reason: string): void;
 }
@@ -109,7 +109,7 @@ export class PoolWorker {
     if (message.kind === 'log') {
       this.#callbacks.log[message.level](message.msg, message.fields);
     } else if (message.kind === 'ask') {
-      void this.#answer(message.id, message.task, message.payload, message.slot);
+      void this.#answer(message);
     } else {
       const task = this.#pending.get(message.id);
       this.#pending.delete(message.id);
@@ -119,9 +119,10 @@ export class PoolWorker {
   }
 
   /** Runs a task for a task of this worker and hands the outcome back. */
-  async #answer(id: number, task: string, payload: unknown, slot: number): Promise<void> {
+  async #answer(message: AskMessage): Promise<void> {
+    const { id } = message;
     try {
-      const value = await this.#callbacks.ask(task, payload, slot);
+      const value = await this.#callbacks.ask(message);
       post(this.#worker, { kind: 'answer', id, value }, new Transfer(value, buffersOf(value)));
     } catch (thrown) {
       this.#worker.postMessage({ kind: 'refused', id, error: toWireError(thrown) });

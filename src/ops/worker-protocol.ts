@@ -23,14 +23,18 @@ export type WorkerMessage =
       readonly msg: string;
       readonly fields: Record<string, LogValue>;
     }
-  /** A task asks for a task of another worker; the answer comes as an `answer`. */
-  | {
-      readonly kind: 'ask';
-      readonly id: number;
-      readonly task: string;
-      readonly payload: unknown;
-      readonly slot: number;
-    };
+  | AskMessage;
+
+/** A task asks for a task of another worker; the answer comes as an `answer`. */
+export interface AskMessage {
+  readonly kind: 'ask';
+  readonly id: number;
+  readonly task: string;
+  readonly payload: unknown;
+  readonly slot: number;
+  /** Whether it is to run on another worker than the asker. */
+  readonly elsewhere: boolean;
+}
 
 /** Pool to worker: the outcome of an `ask`. */
 export type AnswerMessage =

@@ -16,6 +16,8 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** Runs a task on whichever worker of the pool is least busy, perhaps this one; cancelled with this task. */
   run(task: string, payload: unknown): Promise<unknown>;
+  /** The same, on another worker unless there can be none: for who goes on computing meanwhile. */
+  runElsewhere(task: string, payload: unknown): Promise<unknown>;
 }
 
 /** A task: takes a payload and answers a value that can be cloned, or a {@link Transfer}. */
@@ -65,7 +67,8 @@ class WorkerRuntime {
       if (task === undefined) throw new CodedError('internal', `BUG: no task ${message.task}`);
       const context = {
         signal: this.#signal(slot),
-        run: (name: string, payload: unknown) => this.#ask(name, payload, slot),
+        run: (name: string, payload: unknown) => this.#ask(name, payload, slot, false),
+        runElsewhere: (name: string, payload: unknown) => this.#ask(name, payload, slot, true),
       };
       const value = await task(message.payload as never, context);
       const plain = value instanceof Transfer ? value.value : value;
@@ -102,10 +105,10 @@ class WorkerRuntime {
     return signal;
   }
 
-  #ask(task: string, payload: unknown, slot: number): Promise<unknown> {
+  #ask(task: string, payload: unknown, slot: number, elsewhere: boolean): Promise<unknown> {
     const id = this.#nextAsk++;
     const plain = payload instanceof Transfer ? payload.value : payload;
-    post(this.#port, { kind: 'ask', id, task, payload: plain, slot }, payload);
+    post(this.#port, { kind: 'ask', id, task, payload: plain, slot, elsewhere }, payload);
     // Whoever asks waits next, and keeps nobody busy.
     this.#isAt(0);
     return new Promise((resolve, reject) => {

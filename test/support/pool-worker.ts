@@ -62,6 +62,11 @@ serveTasks((init, log) => ({
     await context.run('who', null);
     throw new CodedError('execution', 'gave up');
   },
+  /** Asks who runs so many tasks that are not to run here. */
+  neighbours: async (count: number, context: TaskContext) => {
+    const asked = Array.from({ length: count }, () => context.runElsewhere('who', null));
+    return { own: threadId, others: await Promise.all(asked) };
+  },
   /** Lets the pool compute a list of numbers, and adds them up. */
   spread: async (numbers: number[], context: TaskContext) => {
     const parts = await Promise.all(numbers.map((n) => context.run('double', Float64Array.of(n))));

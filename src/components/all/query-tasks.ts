@@ -19,6 +19,7 @@ import type {
   RangeParams,
 } from '../../http/query-service.ts';
 import type { QueryStatistics } from '../../http/query-stats.ts';
+import { yieldToEventLoop } from '../../lib/yield.ts';
 import { EMPTY_LABELS, Labels, compareLabels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
@@ -110,6 +111,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
     subqueryStepMs: () => data.defaultStepMs,
     ...data.promql,
   });
+  const divided = { workers: data.workers, queryable };
   const answer = (
     result: QueryResult,
     params: QueuedQuery<InstantParams | RangeParams>,
@@ -118,7 +120,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
   return {
     'query.instant': (params: QueuedQuery<InstantParams>, context: TaskContext) =>
       evaluating(async () => {
-        const options = queryOptions(params, context);
+        const options = queryOptions(params, context, divided);
         return answer(
           await engine.instant(queryable, params.query, params.timeMs, options),
           params,
@@ -128,7 +130,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
     'query.range': (params: QueuedQuery<RangeParams>, context: TaskContext) =>
       evaluating(async () => {
         const { query, startMs, endMs, stepMs } = params;
-        const options = queryOptions(params, context);
+        const options = queryOptions(params, context, divided);
         return answer(
           await engine.range(queryable, query, startMs, endMs, stepMs, options),
           params,
@@ -200,6 +202,7 @@ function piecesOf({
 function queryOptions(
   params: QueryParams,
   context: TaskContext,
+  divided: Divided,
 ): {
   timeoutMs: number;
   signal: AbortSignal;
@@ -212,11 +215,35 @@ function queryOptions(
     signal: context.signal,
     analyze: params.analyze === true,
     ...lookbackOf(params),
-    runFragments: (fragments) =>
-      Promise.all(
-        fragments.map((f) => context.run('query.fragment', f) as Promise<FragmentResult>),
-      ),
+    runFragments: (fragments) => divideFragments(fragments, context, divided),
   };
+}
+
+/** What fragments are divided by, and where those that stay run. */
+interface Divided {
+  readonly workers: number;
+  readonly queryable: Queryable;
+}
+
+/** Runs as many fragments here as fall to one of the workers, and the others elsewhere meanwhile. */
+async function divideFragments(
+  fragments: readonly Fragment[],
+  context: TaskContext,
+  { workers, queryable }: Divided,
+): Promise<FragmentResult[]> {
+  const away = fragments.length - Math.ceil(fragments.length / workers);
+  const others = fragments
+    .slice(0, away)
+    .map((fragment) => context.runElsewhere('query.fragment', fragment) as Promise<FragmentResult>);
+  // Heard below; when a fragment of ours fails first, nobody waits for the others.
+  for (const other of others) other.catch(() => undefined);
+  const own: FragmentResult[] = [];
+  for (const fragment of fragments.slice(away)) {
+    own.push(await runFragment(fragment, queryable, context.signal));
+    // What others ask of this worker has its turn.
+    await yieldToEventLoop();
+  }
+  return [...(await Promise.all(others)), ...own];
 }
 
 function lookbackOf({ lookbackMs }: QueryParams): { lookbackDeltaMs?: number } {
@@ -271,7 +298,7 @@ function rowEncoder(context: TaskContext): RowEncoder {
   return {
     elsewhere: async (rows, buffers) => {
       const payload = new Transfer(rows, buffers);
-      return (await context.run('query.encode', payload)) as Uint8Array[];
+      return (await context.runElsewhere('query.encode', payload)) as Uint8Array[];
     },
     check: () => context.signal.throwIfAborted(),
   };

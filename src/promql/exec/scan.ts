@@ -26,7 +26,7 @@ import type { ScanSpec } from './scan-spec.ts';
 import { HistogramGroups } from './histogram-groups.ts';
 import { histogramSamples, newVectors, renumber, type StepVectors } from './step-vectors.ts';
 
-/** limit: a shard ends when it holds so many samples; fixed, so that answers never depend on who computes them. */
+/** limit: as many shards as hold so many samples each; fixed, so that answers never depend on who computes them. */
 const SHARD_SAMPLES = 500_000;
 
 /** Work on fewer samples than this is done here: crossing to another thread would cost more. */
@@ -117,15 +117,16 @@ function cutShards(
   set: SeriesSet,
   grouping: Grouping | undefined,
 ): { shards: Shard[]; samplesMax: number } {
+  let samplesMax = 0;
+  for (let i = 0; i < set.count; i++) samplesMax += set.sampleEstimate(i);
+  // Of about one size, so that nobody waits for the one that has most.
+  const size = samplesMax / Math.max(1, Math.ceil(samplesMax / SHARD_SAMPLES));
   const shards: Shard[] = [];
   let from = 0;
   let samples = 0;
-  let samplesMax = 0;
   for (let i = 0; i < set.count; i++) {
-    const more = set.sampleEstimate(i);
-    samples += more;
-    samplesMax += more;
-    if (samples < SHARD_SAMPLES && i < set.count - 1) continue;
+    samples += set.sampleEstimate(i);
+    if ((samples < size || samples === 0) && i < set.count - 1) continue;
     shards.push(newShard(from, i + 1, grouping));
     from = i + 1;
     samples = 0;
