@@ -19,7 +19,7 @@ import type { AskMessage, WorkerInit } from './worker-protocol.ts';
 const SLOTS = 16384;
 
 /** limit: how long a cancelled task may go on computing without a look at its flag, ms. */
-const CANCEL_GRACE_MS = 40;
+const CANCEL_GRACE_MS = 25;
 
 /** How a pool is made. */
 export interface ComputePoolOptions {
