@@ -18,7 +18,7 @@ const SOURCE_BYTES = PAGE;
 /** limit: the longest chunk; the kernel reads up to 32 bytes past it. */
 export const SOURCE_BYTES_MAX = SOURCE_BYTES - 32;
 /** limit: what may lie beside the columns; nothing gives a scratch's memory back. */
-export const WORK_BYTES_MAX = 64 << 20;
+const WORK_BYTES_MAX = 64 << 20;
 /** limit: columns of 48 M samples (768 MiB) in one scratch; a longer series must be read in parts. */
 const CAPACITY_MAX = 48 << 20;
 
@@ -221,7 +221,7 @@ export class XorScratch {
   /**
    * Memory beside the columns, for who works on them in place: so many bytes at an address that stays the same, a multiple
    * of 16. What lies there stays until somebody else reserves. Columns may have been moved: views of them are void then.
-   * @throws CodedError too_large for more than {@link WORK_BYTES_MAX}.
+   * @throws CodedError too_large for more than 64 MiB.
    */
   reserve(bytes: number): number {
     if (bytes > WORK_BYTES_MAX) {

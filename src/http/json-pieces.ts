@@ -7,7 +7,7 @@
  * matrix costs 25 ns as an integer and 50 ns as a fraction; the twin takes 60 and 200 ns.
  */
 import { assert } from '../lib/assert.ts';
-import { SAMPLES_BATCH, samplesKernel, type SamplesKernel } from './samples-kernel.ts';
+import { SAMPLES_BATCH, STEPS_MAX, samplesKernel, type SamplesKernel } from './samples-kernel.ts';
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -20,9 +20,6 @@ const TIMESTAMP_BYTES = 24;
 /** limit: 8192 strings of at most 256 UTF-16 units: label names and values repeat within an answer. */
 const STRINGS_MAX = 8192;
 const CACHED_LENGTH_MAX = 256;
-
-/** limit: the largest number of points that a range query may return, and one. */
-const STEPS_MAX = 11_001;
 
 /** perf: for fewer samples calling the kernel takes longer than what it saves. */
 const KERNEL_SAMPLES_MIN = 4;

@@ -8,7 +8,7 @@ import { loadKernel, type JsonSamplesKernel } from '../kernels/load.ts';
 /** perf: samples of one call: what they take stays in the cache of the core. */
 export const SAMPLES_BATCH = 256;
 /** limit: places of a series at which timestamps are kept for the next one: what a range query may return, and one. */
-const STEPS_MAX = 11_001;
+export const STEPS_MAX = 11_001;
 /** As the kernel says. */
 const SAMPLE_BYTES_MAX = 80;
 

@@ -58,8 +58,7 @@ export interface WindowsKernel {
     steps: number,
     refStart: number,
     refStep: number,
-    before: number,
-    after: number,
+    rangeMs: number,
     lo: number,
     hi: number,
   ): number;

@@ -13,21 +13,20 @@
 }
 
 /**
- * Sets the bounds of all windows (i32 at `lo` and `hi`): those samples of t[0..n] with end - before < t <= end + after, where
+ * Sets the bounds of all windows (i32 at `lo` and `hi`): those samples of t[0..n] with end - rangeMs < t <= end, where
  * end = refStart + s * refStep. Answers how many samples they hold in all.
  */
 export function bound(
-  t: usize, n: i32, steps: i32, refStart: f64, refStep: f64, before: f64, after: f64, lo: usize, hi: usize,
+  t: usize, n: i32, steps: i32, refStart: f64, refStep: f64, rangeMs: f64, lo: usize, hi: usize,
 ): f64 {
   let l: i32 = 0, h: i32 = 0, lastL: i32 = 0, lastH: i32 = 0;
   // Where windows are as wide as so many steps, one begins where an earlier one has ended.
-  const apart: f64 = refStep > 0 && after == 0 ? before / refStep : 0.5;
+  const apart: f64 = refStep > 0 ? rangeMs / refStep : 0.5;
   const back: i32 = apart == floor(apart) && apart < <f64>steps ? <i32>apart : steps;
   let total: i64 = 0;
   for (let s: i32 = 0; s < steps; s++) {
-    const ref: f64 = refStart + <f64>s * refStep;
-    const end: f64 = ref + after;
-    const start: f64 = ref - before;
+    const end: f64 = refStart + <f64>s * refStep;
+    const start: f64 = end - rangeMs;
     // Samples come at a steady pace: most windows move as far as the last one did.
     let next: i32 = h + lastH;
     if (next >= n || next == 0 || !splits(t, next, end)) {

@@ -42,6 +42,24 @@ function longDelta(w: u64, bp: u32): i64 {
   return w & 0x1000000000000000 ? 68 : 24;
 }
 
+/** Where a number of seven bits a byte ends, 0 when the bytes end before it does. */
+function varintEnd(from: usize, end: usize): usize {
+  for (let p = from; p < end && p < from + 10; p++) if (load<u8>(p) < 128) return p + 1;
+  return 0;
+}
+
+/** A number of seven bits a byte, which ends. */
+function uvarint(from: usize): u64 {
+  let x: u64 = 0, s: u64 = 0, c: u64 = 0;
+  let p = from;
+  do {
+    c = load<u8>(p++);
+    x |= (c & 127) << s;
+    s += 7;
+  } while (c & 128);
+  return x;
+}
+
 /**
  * Decodes `count` samples of the chunk at `src` (`len` bytes with its 2-byte count, which is not read) to f64
  * timestamps at `outT` and value bits at `outV`. Stale markers are left out when `dropStale` is not 0.
@@ -50,31 +68,19 @@ function longDelta(w: u64, bp: u32): i64 {
 export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usize, dropStale: u32): i32 {
   if (count == 0) return 0;
   const end: usize = src + len;
-  let p = src + 2;
-  let x: u64 = 0, s: u64 = 0, c: u64 = 0;
-  do {
-    if (p >= end || s > 63) return -1;
-    c = load<u8>(p++);
-    x |= (c & 127) << s;
-    s += 7;
-  } while (c & 128);
-  let t: i64 = <i64>(x >> 1) ^ -(<i64>(x & 1));
-  if (p + 8 > end) return -1;
-  let v: u64 = be64(p);
-  p += 8;
+  const start = varintEnd(src + 2, end);
+  if (start == 0 || start + 8 > end) return -1;
+  const first: u64 = uvarint(src + 2);
+  let t: i64 = <i64>(first >> 1) ^ -(<i64>(first & 1));
+  let v: u64 = be64(start);
   let o: usize = 0;
   if (!(dropStale && v == STALE)) { store<f64>(outT, <f64>t); store<u64>(outV, v); o = 8; }
   if (count == 1) return <i32>(o >> 3);
 
-  x = 0; s = 0;
-  do {
-    if (p >= end || s > 63) return -1;
-    c = load<u8>(p++);
-    x |= (c & 127) << s;
-    s += 7;
-  } while (c & 128);
-  let delta: i64 = <i64>x;
-  let bp: u32 = <u32>p << 3;
+  const deltaAt = varintEnd(start + 8, end);
+  if (deltaAt == 0) return -1;
+  let delta: i64 = <i64>uvarint(start + 8);
+  let bp: u32 = <u32>deltaAt << 3;
   const bitEnd: u32 = <u32>end << 3;
   let bits: u64 = 0, trail: u64 = 0;
   for (let i: u32 = 1; i < count; i++) {
@@ -120,24 +126,6 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
     o += 8;
   }
   return <i32>(o >> 3);
-}
-
-/** Where a number of seven bits a byte ends, 0 when the bytes end before it does. */
-function varintEnd(from: usize, end: usize): usize {
-  for (let p = from; p < end && p < from + 10; p++) if (load<u8>(p) < 128) return p + 1;
-  return 0;
-}
-
-/** A number of seven bits a byte, which ends. */
-function uvarint(from: usize): u64 {
-  let x: u64 = 0, s: u64 = 0, c: u64 = 0;
-  let p = from;
-  do {
-    c = load<u8>(p++);
-    x |= (c & 127) << s;
-    s += 7;
-  } while (c & 128);
-  return x;
 }
 
 /**

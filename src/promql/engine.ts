@@ -2,10 +2,7 @@
 import { unreachable } from '../lib/assert.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { CodedError } from '../lib/errors.ts';
-import type { FloatHistogram } from '../model/float-histogram/float-histogram.ts';
-import { NO_HISTOGRAMS } from '../model/float-histogram/matrix-histograms.ts';
-import type { MatrixHistograms } from '../model/float-histogram/matrix-histograms.ts';
-import { EMPTY_LABELS, compareLabels, type Labels } from '../model/labels.ts';
+import { EMPTY_LABELS, type Labels } from '../model/labels.ts';
 import type { Queryable } from '../storage/storage.ts';
 import { ExecContext } from './exec/context.ts';
 import { evaluate } from './exec/execute.ts';
@@ -203,20 +200,14 @@ function toAnswer(ctx: ExecContext, value: Value, times: Times): Answer {
     case 'string':
       return { type: 'string', t: startMs, v: value.value };
     case 'raw':
-      return sortedMatrix(value);
+      return matrixOf(value);
     case 'scalars':
       if (instant) return { type: 'scalar', t: startMs, v: value.values[0] ?? NaN };
-      return sortedMatrix(vectorsToRaw(scalarRow(value), gridOf(times, value.values.length)));
+      return matrixOf(vectorsToRaw(scalarRow(value), gridOf(times, value.values.length)));
     case 'vectors': {
       const named = ctx.options.delayedNames ? removeDelayedNames(value) : value;
       if (instant) return vectorAnswer(named, startMs);
-      const order = labelOrder(named.labels);
-      const { labels, offsets, t, v, histograms } = vectorsToRaw(
-        named,
-        gridOf(times, named.steps),
-        order,
-      );
-      return { type: 'matrix', labels, offsets, t, v, histograms };
+      return matrixOf(vectorsToRaw(named, gridOf(times, named.steps)));
     }
     default:
       return unreachable(value);
@@ -254,55 +245,6 @@ function vectorAnswer(vectors: StepVectors, t: number): VectorResult {
   };
 }
 
-/** The rows in label order; undefined when they are. */
-function labelOrder(labels: readonly Labels[]): number[] | undefined {
-  const order = labels.map((_, i) => i);
-  const compare = (a: number, b: number) => compareLabels(labels[a] as Labels, labels[b] as Labels);
-  if (order.every((i) => i === 0 || compare(i - 1, i) <= 0)) return undefined;
-  return order.sort(compare);
-}
-
-/** The series in label order. */
-function sortedMatrix({ labels, offsets, t, v, histograms }: RawSeries): MatrixResult {
-  const order = labelOrder(labels);
-  if (order === undefined) return { type: 'matrix', labels, offsets, t, v, histograms };
-  const sorted = {
-    offsets: new Uint32Array(offsets.length),
-    t: new Float64Array(t.length),
-    v: new Float64Array(v.length),
-  };
-  let at = 0;
-  for (const [row, i] of order.entries()) {
-    const from = offsets[i] as number;
-    const to = offsets[i + 1] as number;
-    sorted.t.set(t.subarray(from, to), at);
-    sorted.v.set(v.subarray(from, to), at);
-    at += to - from;
-    sorted.offsets[row + 1] = at;
-  }
-  return {
-    type: 'matrix',
-    labels: order.map((i) => labels[i] as Labels),
-    ...sorted,
-    histograms: sortedHistograms(histograms, order),
-  };
-}
-
-function sortedHistograms(
-  { offsets, t, values }: MatrixHistograms,
-  order: readonly number[],
-): MatrixHistograms {
-  if (values.length === 0) return NO_HISTOGRAMS;
-  const from = order.flatMap((i) => {
-    const [first, end] = [offsets[i] as number, offsets[i + 1] as number];
-    return Array.from({ length: end - first }, (_, k) => first + k);
-  });
-  const sorted = new Uint32Array(offsets.length);
-  for (const [row, i] of order.entries())
-    sorted[row + 1] = (sorted[row] as number) + (offsets[i + 1] as number) - (offsets[i] as number);
-  return {
-    offsets: sorted,
-    t: Float64Array.from(from, (i) => t[i] as number),
-    values: from.map((i) => values[i] as FloatHistogram),
-  };
+function matrixOf({ labels, offsets, t, v, histograms }: RawSeries): MatrixResult {
+  return { type: 'matrix', labels, offsets, t, v, histograms };
 }

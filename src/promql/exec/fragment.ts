@@ -6,17 +6,15 @@
 import type { Queryable, SeriesSet, SharedSeries } from '../../storage/storage.ts';
 import { must } from '../../lib/assert.ts';
 import type { FloatHistogram } from '../../model/float-histogram/float-histogram.ts';
-import type { GroupStates, StateOp } from '../funcs/group-states.ts';
+import type { GroupStates } from '../funcs/group-states.ts';
 import { cellsOf } from './cells.ts';
 import type { MixedRow } from './mixed-windows.ts';
 import type { ScanSpec } from './scan-spec.ts';
-import { SeriesScan, type SeriesNote } from './series-scan.ts';
+import { SeriesScan, type ScanGroups, type SeriesNote } from './series-scan.ts';
 import { FLOAT, HISTOGRAM } from './step-vectors.ts';
 
 /** The groups that rows are added to. */
-export interface FragmentGroups {
-  readonly op: StateOp;
-  readonly count: number;
+export interface FragmentGroups extends ScanGroups {
   /** The group of each series of the fragment. */
   readonly ids: Uint32Array;
 }

@@ -3,7 +3,7 @@ import type { FloatHistogram } from '../../model/float-histogram/float-histogram
 import { histogramAt } from '../../model/float-histogram/float-histogram.ts';
 import { HistogramColumns } from '../../model/histogram.ts';
 import { FloatColumns, type SeriesSet } from '../../storage/storage.ts';
-import type { Labels } from '../../model/labels.ts';
+import { compareLabels, type Labels } from '../../model/labels.ts';
 import { CodedError } from '../../lib/errors.ts';
 import { extendRange } from '../funcs/extended.ts';
 import type { Grid, RawNode } from '../plan/node.ts';
@@ -12,7 +12,14 @@ import {
   NO_HISTOGRAMS,
   type MatrixHistograms,
 } from '../../model/float-histogram/matrix-histograms.ts';
-import { FLOAT, HISTOGRAM, countPresent, histogramOf, histogramSamples } from './step-vectors.ts';
+import {
+  FLOAT,
+  HISTOGRAM,
+  countPresent,
+  histogramOf,
+  histogramSamples,
+  isFull,
+} from './step-vectors.ts';
 import type { RawSeries, StepVectors } from './step-vectors.ts';
 
 /** limit: so many series are loaded at a time. */
@@ -160,17 +167,14 @@ function countFloats({ labels, present, steps, histograms }: StepVectors): numbe
   return count;
 }
 
-function isFull(present: Uint8Array, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (present[i] !== FLOAT) return false;
-  return true;
+/** The rows in label order. */
+function labelOrder(labels: readonly Labels[]): number[] {
+  const order = labels.map((_, i) => i);
+  return order.sort((a, b) => compareLabels(labels[a] as Labels, labels[b] as Labels));
 }
 
-/** Rows of steps as raw series, in the order given or their own; series without any value are left out. */
-export function vectorsToRaw(
-  vectors: StepVectors,
-  grid: Grid,
-  order: readonly number[] = vectors.labels.map((_, row) => row),
-): RawSeries {
+/** Rows of steps as raw series, in label order; series without any value are left out. */
+export function vectorsToRaw(vectors: StepVectors, grid: Grid): RawSeries {
   const { labels, values, present, steps } = vectors;
   const total = countFloats(vectors);
   const t = new Float64Array(total);
@@ -180,11 +184,11 @@ export function vectorsToRaw(
   const histograms = new HistogramList();
   const times = Float64Array.from({ length: steps }, (_, s) => grid.startMs + s * grid.stepMs);
   let at = 0;
-  for (const i of order) {
+  for (const i of labelOrder(labels)) {
     const [from, to] = [i * steps, (i + 1) * steps];
     let n = steps;
     // perf: most rows have a number at every step.
-    if (isFull(present, from, to)) {
+    if (isFull(present.subarray(from, to))) {
       t.set(times, at);
       v.set(values.subarray(from, to), at);
     } else n = compactRow(vectors, i, grid, t.subarray(at), v.subarray(at));

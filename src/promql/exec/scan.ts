@@ -117,16 +117,20 @@ function cutShards(
   set: SeriesSet,
   grouping: Grouping | undefined,
 ): { shards: Shard[]; samplesMax: number } {
+  const estimates = new Float64Array(set.count);
   let samplesMax = 0;
-  for (let i = 0; i < set.count; i++) samplesMax += set.sampleEstimate(i);
+  for (let i = 0; i < set.count; i++) {
+    estimates[i] = set.sampleEstimate(i);
+    samplesMax += estimates[i] as number;
+  }
   // Of about one size, so that nobody waits for the one that has most.
-  const size = samplesMax / Math.max(1, Math.ceil(samplesMax / SHARD_SAMPLES));
+  const size = Math.max(1, samplesMax / Math.max(1, Math.ceil(samplesMax / SHARD_SAMPLES)));
   const shards: Shard[] = [];
   let from = 0;
   let samples = 0;
   for (let i = 0; i < set.count; i++) {
-    samples += set.sampleEstimate(i);
-    if ((samples < size || samples === 0) && i < set.count - 1) continue;
+    samples += estimates[i] as number;
+    if (samples < size && i < set.count - 1) continue;
     shards.push(newShard(from, i + 1, grouping));
     from = i + 1;
     samples = 0;

@@ -188,6 +188,12 @@ export function countPresent(present: Uint8Array): number {
   return ones;
 }
 
+/** Whether a row has a number at every step. */
+export function isFull(present: Uint8Array): boolean {
+  for (let s = 0; s < present.length; s++) if (present[s] !== FLOAT) return false;
+  return true;
+}
+
 /** Rows that have a value at the single step, in the order given. */
 export function reorderRows(vectors: StepVectors, order: readonly number[]): StepVectors {
   const { labels, values, present, histograms, dropName } = vectors;

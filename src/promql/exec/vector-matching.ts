@@ -21,6 +21,7 @@ import {
   VectorBuilder,
   countPresent,
   histogramOf,
+  isFull,
   newVectors,
   renumber,
   type StepVectors,
@@ -159,12 +160,6 @@ type Cells = Pick<StepVectors, 'values' | 'present'>;
 function rowOf({ values, present, steps }: StepVectors, row: number): Cells {
   const [from, to] = [row * steps, (row + 1) * steps];
   return { values: values.subarray(from, to), present: present.subarray(from, to) };
-}
-
-/** Whether a row has a number at every step. */
-function isFull({ present }: Cells): boolean {
-  for (let s = 0; s < present.length; s++) if (present[s] !== FLOAT) return false;
-  return present.length > 0;
 }
 
 /** perf: the four operators that most joins have, each in a loop without a call. */
@@ -330,7 +325,8 @@ class Join {
     const swapped = this.#swapped;
     let out: Cells | undefined;
     // perf: mostly both have a number at every step, and nothing is there that could be in the way.
-    if (isFull(many) && isFull(one) && countPresent((out = resultRow()).present) === 0) {
+    const isPlain = many.present.length > 0 && isFull(many.present) && isFull(one.present);
+    if (isPlain && countPresent((out = resultRow()).present) === 0) {
       const [a, b] = swapped ? [one.values, many.values] : [many.values, one.values];
       combineRows(this.#node.op, combine, a, b, out.values);
       out.present.fill(FLOAT);

@@ -134,7 +134,7 @@ export class KernelWindows {
     const { lo, hi, values, present, resets } = this.#at;
     const kernel = this.#kernel;
     const [tAt, vAt] = [t.byteOffset, v.byteOffset];
-    this.samples = kernel.bound(tAt, length, steps, refStartMs, refStepMs, rangeMs, 0, lo, hi);
+    this.samples = kernel.bound(tAt, length, steps, refStartMs, refStepMs, rangeMs, lo, hi);
     if (this.samples === 0) {
       this.#views();
       this.#present.fill(0);

@@ -81,8 +81,7 @@ export class SegmentReader {
     const segment = Math.floor(ref / SEGMENT_REFS);
     const offset = ref - segment * SEGMENT_REFS;
     const file = this.#files.segment(segment);
-    const inWindow = segment === this.#segment && offset >= this.#start;
-    if (!inWindow || offset + PREFIX_BYTES > this.#end || scratch.sourceWords !== this.#words) {
+    if (!this.#windowBegins(segment, offset) || scratch.sourceWords !== this.#words) {
       const pageEnd = offset - (offset % PAGE_BYTES) + PAGE_BYTES;
       const wanted = Math.min(offset + runEnd - ref, pageEnd);
       const length = Math.max(PREFIX_BYTES, wanted - offset);
@@ -112,8 +111,7 @@ export class SegmentReader {
   loadBeside(ref: number): boolean {
     const segment = Math.floor(ref / SEGMENT_REFS);
     const offset = ref - segment * SEGMENT_REFS;
-    const inWindow = segment === this.#segment && offset >= this.#start;
-    if (!inWindow || offset + PREFIX_BYTES > this.#end || !this.#checked.has(offset)) return false;
+    if (!this.#windowBegins(segment, offset) || !this.#checked.has(offset)) return false;
     this.#parseInWindow(this.#files.segment(segment), offset);
     return offset + this.#frameBytes(offset) <= this.#end;
   }
@@ -154,6 +152,12 @@ export class SegmentReader {
       throw diskError(`read ${file.path}`, thrown);
     }
     if (!isThere) throw corrupt('chunk lies outside its file', file, offset);
+  }
+
+  /** Whether the window has the length and encoding of the chunk at an offset. */
+  #windowBegins(segment: number, offset: number): boolean {
+    const isBehind = segment === this.#segment && offset >= this.#start;
+    return isBehind && offset + PREFIX_BYTES <= this.#end;
   }
 
   #parseInWindow(file: PagedFile, offset: number): void {
