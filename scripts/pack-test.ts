@@ -12,10 +12,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../test/support/free-port.ts';
 
 const REPOSITORY = path.resolve(import.meta.dirname, '..');
 const ENTRIES = ['main', 'worker', 'thanosbench'];
@@ -137,18 +137,6 @@ async function runInstalled(root: string, app: string): Promise<void> {
   check('says what is wrong with an old Node', found, tooOld.error);
   if (names.includes('thanos')) await startAll(program('thanos'), path.join(root, 'data'), env);
   else console.log('note: src/cmd/main.ts does not exist yet, thanos itself is not started');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : 0);
-    });
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function readyAfter(url: string, child: ChildProcess): Promise<number | undefined> {

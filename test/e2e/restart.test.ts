@@ -14,7 +14,8 @@ import { CrashLoad } from '../support/crash-load.ts';
 import { verifyLedger } from '../support/crash-verify.ts';
 import { runThanos } from '../support/run-command.ts';
 import type { Ended } from '../support/run-command.ts';
-import { SOURCE_COMMAND, ServerProcess, freePort, startAll } from '../support/server-process.ts';
+import { SOURCE_COMMAND, ServerProcess, startAll } from '../support/server-process.ts';
+import { freePort } from '../support/free-port.ts';
 import type { ThanosAll } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 

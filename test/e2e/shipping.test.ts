@@ -11,13 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../src/lib/prng.ts';
 import { RemoteWriteSender } from '../support/remote-write-sender.ts';
 import { runThanos } from '../support/run-command.ts';
-import {
-  ROOT,
-  SOURCE_COMMAND,
-  ServerProcess,
-  freePort,
-  startAll,
-} from '../support/server-process.ts';
+import { ROOT, SOURCE_COMMAND, ServerProcess, startAll } from '../support/server-process.ts';
+import { freePort } from '../support/free-port.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** As it stands in the tutorial, docker and its mounts apart. */

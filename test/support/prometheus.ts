@@ -1,7 +1,8 @@
 /** A real Prometheus (Debian's 2.42), on a free port and in a directory of the test. */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ServerProcess, freePort } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
+import { freePort } from './free-port.ts';
 
 /** A running Prometheus. */
 export interface Prometheus {
