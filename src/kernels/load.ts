@@ -80,6 +80,18 @@ export interface WindowsKernel {
     out: number,
     present: number,
   ): number;
+  /** How many steps have a value. */
+  last(
+    t: number,
+    v: number,
+    n: number,
+    steps: number,
+    refStart: number,
+    refStep: number,
+    lookback: number,
+    out: number,
+    present: number,
+  ): number;
   addSum(a: number, b: number, n: number, values: number, present: number, steps: number): void;
 }
 

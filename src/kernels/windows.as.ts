@@ -1,7 +1,8 @@
 // kernel: memory=local
-// Windows over the samples of one series (src/promql/funcs/series-windows.ts): their bounds, rate() and its kin, and
-// sums over series. Twins: boundWindows there, src/promql/funcs/rate.ts and src/promql/funcs/group-states.ts; both give
-// the same bits, so arithmetic is in their order, two steps at a time.
+// Windows over the samples of one series (src/promql/funcs/series-windows.ts): their bounds, rate() and its kin, the
+// newest samples of instant selectors, and sums over series. Twins: boundWindows there, src/promql/funcs/rate.ts,
+// src/promql/funcs/last-samples.ts and src/promql/funcs/group-states.ts; both give the same bits, so arithmetic is in
+// their order, two steps at a time.
 
 // @ts-ignore: decorator
 @inline function at(base: usize, i: i32): f64 { return load<f64>(base + (<usize>i << 3)); }
@@ -50,6 +51,38 @@ export function bound(
     total += <i64>(h - l);
   }
   return <f64>total;
+}
+
+/** The bits of a stale marker. */
+const STALE: u64 = 0x7ff0000000000002;
+
+/**
+ * Instant selectors: the newest sample of each step refStart + s * refStep that is not older than `lookback` and no stale
+ * marker, to f64 at `out` with a byte a step at `present`. Answers how many steps have one.
+ */
+export function last(
+  t: usize, v: usize, n: i32, steps: i32, refStart: f64, refStep: f64, lookback: f64, out: usize, present: usize,
+): i32 {
+  let h: i32 = 0, lastH: i32 = 0, found: i32 = 0;
+  for (let s: i32 = 0; s < steps; s++) {
+    const end: f64 = refStart + <f64>s * refStep;
+    let next: i32 = h + lastH;
+    if (next >= n || next == 0 || !splits(t, next, end)) {
+      next = h;
+      while (next < n && at(t, next) <= end) next++;
+      lastH = next - h;
+    }
+    h = next;
+    let isThere = false;
+    if (h > 0) {
+      const value = load<u64>(v + (<usize>(h - 1) << 3));
+      isThere = value != STALE && at(t, h - 1) > end - lookback;
+      store<u64>(out + (<usize>s << 3), value);
+    }
+    store<u8>(present + s, <u8>isThere);
+    found += i32(isThere);
+  }
+  return found;
 }
 
 /** Writes the indices (i32) of samples below their predecessor; answers how many there are, or -1 for more than `max`. */

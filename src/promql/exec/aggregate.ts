@@ -1,7 +1,7 @@
 /** Aggregations over vectors that are not scans, and those that need all values of a group at once. */
 import { CodedError } from '../../lib/errors.ts';
 import { METRIC_NAME, type Labels } from '../../model/labels.ts';
-import { STATE_OPS, addRow, newStates, type StateOp } from '../funcs/group-states.ts';
+import { STATE_OPS, addRow, finishStates, newStates, type StateOp } from '../funcs/group-states.ts';
 import { quantileOf } from '../funcs/quantile.ts';
 import { printFloat } from '../parse/go-float.ts';
 import { isValidText, quote } from '../parse/quote.ts';
@@ -9,7 +9,6 @@ import type { AggregateNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { Signatures } from './metric-labels.ts';
 import { mergeResult } from './same-labels.ts';
-import { statesToVectors } from './scan.ts';
 import { HistogramGroups } from './histogram-groups.ts';
 import { printHistogram } from './histogram-text.ts';
 import { limitRatio } from './limit-ratio.ts';
@@ -23,6 +22,7 @@ import {
   hasAny,
   histogramOf,
   newVectors,
+  withoutEmptyRows,
   type StepVectors,
   type Value,
 } from './step-vectors.ts';
@@ -99,7 +99,10 @@ function aggregateStates(
       eachHistogram(input, row, (histogram, s) => sums.add(g, s, histogram, metric));
     }
   }
-  const vectors = statesToVectors(states, groups.labels, sums);
+  const { values, present } = finishStates(states);
+  const histograms = sums?.finish(values, present) ?? [];
+  const all = { ...newVectors([...groups.labels], 0), steps, values, present, histograms };
+  const vectors = withoutEmptyRows(all);
   markDropped(vectors, input, groups);
   return vectors;
 }

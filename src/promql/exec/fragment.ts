@@ -17,6 +17,8 @@ import { FLOAT, HISTOGRAM } from './step-vectors.ts';
 export interface FragmentGroups extends ScanGroups {
   /** The group of each series of the fragment. */
   readonly ids: Uint32Array;
+  /** So many groups, the first ones, have no series outside the fragment: they are finished here. */
+  readonly closed: number;
 }
 
 /** Work on one shard of a select's series. */
@@ -34,15 +36,16 @@ export interface HistogramCell {
   readonly histogram: FloatHistogram;
 }
 
-/** What a fragment gives: rows of all series, or the states of all groups. */
+/** What a fragment gives: rows of all series, or rows of the closed groups and the states of the others. */
 export interface FragmentResult {
-  /** Row-major by series, as {@link StepVectors} has them; empty when there are groups. */
+  /** Row-major by series or by closed group, as {@link StepVectors} has them. */
   readonly values: Float64Array;
   readonly present: Uint8Array;
   readonly histograms: readonly FloatHistogram[];
-  /** Only when there are groups: in order of series, then steps. */
+  /** Only when there are groups, closed ones too: in order of series, then steps. */
   readonly cells: readonly HistogramCell[];
   readonly notes: readonly SeriesNote[];
+  /** The states of the groups that are not closed, in their order; undefined when there are none. */
   readonly states: GroupStates | undefined;
   /** How many values each series has. */
   readonly counts: Uint32Array;
@@ -88,8 +91,7 @@ export function scanSeries(
 ): FragmentResult {
   const { steps } = spec;
   const count = to - from;
-  const rows = groups === undefined ? count : 1;
-  const size = cellsOf(rows, steps);
+  const size = cellsOf(groups === undefined ? count : 1, steps);
   const values = new Float64Array(size);
   const present = new Uint8Array(size);
   const histograms: FloatHistogram[] = [];
@@ -115,16 +117,13 @@ export function scanSeries(
     if (histograms.length > 0) takeCells(cells, i, row);
     scan.addRow(groups.ids[i] as number, row);
   }
-  const { samples, states } = scan;
+  const { samples } = scan;
+  const isOpen = groups !== undefined && groups.closed < groups.count;
+  const states = isOpen ? scan.statesFrom(groups.closed) : undefined;
   const notes = scan.notes.map(({ series, note }) => ({ series: series - from, note }));
   const common = { cells, notes, states, counts, floats, samples };
-  if (states === undefined) return { values, present, histograms, ...common };
-  return {
-    values: new Float64Array(0),
-    present: new Uint8Array(0),
-    histograms: [],
-    ...common,
-  };
+  if (groups === undefined) return { values, present, histograms, ...common };
+  return { ...scan.finishGroups(groups.closed), histograms: [], ...common };
 }
 
 /** Takes the histograms of a row that goes to a group. */

@@ -173,18 +173,44 @@ function labelOrder(labels: readonly Labels[]): number[] {
   return order.sort((a, b) => compareLabels(labels[a] as Labels, labels[b] as Labels));
 }
 
+/** perf: vectors of numbers at every step. Rows that are in order already are taken as they are. */
+function fullToRaw(
+  { labels, values, steps }: StepVectors,
+  order: readonly number[],
+  times: Float64Array,
+): RawSeries {
+  const t = new Float64Array(labels.length * steps);
+  for (let row = 0; row < labels.length; row++) t.set(times, row * steps);
+  let v = values;
+  if (order.some((i, row) => i !== row)) {
+    v = new Float64Array(t.length);
+    for (const [row, i] of order.entries())
+      v.set(values.subarray(i * steps, (i + 1) * steps), row * steps);
+  }
+  return {
+    kind: 'raw',
+    labels: order.map((i) => labels[i] as Labels),
+    offsets: Uint32Array.from({ length: labels.length + 1 }, (_, row) => row * steps),
+    t,
+    v,
+    histograms: NO_HISTOGRAMS,
+  };
+}
+
 /** Rows of steps as raw series, in label order; series without any value are left out. */
 export function vectorsToRaw(vectors: StepVectors, grid: Grid): RawSeries {
   const { labels, values, present, steps } = vectors;
+  const order = labelOrder(labels);
+  const times = Float64Array.from({ length: steps }, (_, s) => grid.startMs + s * grid.stepMs);
+  if (steps > 0 && isFull(present)) return fullToRaw(vectors, order, times);
   const total = countFloats(vectors);
   const t = new Float64Array(total);
   const v = new Float64Array(total);
   const kept: Labels[] = [];
   const offsets = [0];
   const histograms = new HistogramList();
-  const times = Float64Array.from({ length: steps }, (_, s) => grid.startMs + s * grid.stepMs);
   let at = 0;
-  for (const i of labelOrder(labels)) {
+  for (const i of order) {
     const [from, to] = [i * steps, (i + 1) * steps];
     let n = steps;
     // perf: most rows have a number at every step.

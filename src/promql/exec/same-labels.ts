@@ -12,7 +12,7 @@ export function refuseTwice(): never {
 }
 
 /** Whether any two label sets are equal. */
-function hasSameLabels(labels: readonly Labels[]): boolean {
+export function hasSameLabels(labels: readonly Labels[]): boolean {
   if (labels.length < 2) return false;
   return new Set(labels.map((l) => l.key)).size < labels.length;
 }

@@ -8,13 +8,7 @@ import { EMPTY_LABELS, METRIC_NAME, type Labels } from '../../model/labels.ts';
 import type { SeriesSet } from '../../storage/storage.ts';
 import type { RangeNote } from '../funcs/mixed-window.ts';
 import { COUNTER_FUNCTIONS, type CounterView } from '../funcs/counter-view.ts';
-import {
-  finishStates,
-  mergeStates,
-  newStates,
-  type GroupStates,
-  type StateOp,
-} from '../funcs/group-states.ts';
+import { finishStates, mergeStates, newStates, type StateOp } from '../funcs/group-states.ts';
 import type { Span } from '../parse/ast.ts';
 import type { GroupBy, ScanNode, SeriesFunction } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
@@ -24,7 +18,13 @@ import { Signatures, dropMetadata } from './metric-labels.ts';
 import { mergeSameLabels, refuseSameLabels } from './same-labels.ts';
 import type { ScanSpec } from './scan-spec.ts';
 import { HistogramGroups } from './histogram-groups.ts';
-import { histogramSamples, newVectors, renumber, type StepVectors } from './step-vectors.ts';
+import {
+  histogramSamples,
+  newVectors,
+  renumber,
+  withoutEmptyRows,
+  type StepVectors,
+} from './step-vectors.ts';
 
 /** limit: as many shards as hold so many samples each; fixed, so that answers never depend on who computes them. */
 const SHARD_SAMPLES = 500_000;
@@ -41,7 +41,7 @@ const STARTS_FUNCTIONS: ReadonlySet<string> = new Set([
   'start_timestamp',
 ]);
 
-/** A range of series, with their groups numbered as they occur in it. */
+/** A range of series, with the groups that occur in it. */
 interface Shard {
   readonly from: number;
   readonly to: number;
@@ -125,34 +125,41 @@ function cutShards(
   }
   // Of about one size, so that nobody waits for the one that has most.
   const size = Math.max(1, samplesMax / Math.max(1, Math.ceil(samplesMax / SHARD_SAMPLES)));
-  const shards: Shard[] = [];
-  let from = 0;
+  const bounds = [0];
   let samples = 0;
   for (let i = 0; i < set.count; i++) {
     samples += estimates[i] as number;
     if (samples < size && i < set.count - 1) continue;
-    shards.push(newShard(from, i + 1, grouping));
-    from = i + 1;
+    bounds.push(i + 1);
     samples = 0;
   }
-  return { shards, samplesMax };
+  return { shards: shardsOf(bounds, grouping), samplesMax };
 }
 
-function newShard(from: number, to: number, grouping: Grouping | undefined): Shard {
-  if (grouping === undefined) return { from, to, groups: undefined, groupOf: new Uint32Array(0) };
-  const local = new Map<number, number>();
-  const ids = new Uint32Array(to - from);
-  for (let i = from; i < to; i++) {
-    const group = grouping.ids[i] as number;
-    let id = local.get(group);
-    if (id === undefined) {
-      id = local.size;
-      local.set(group, id);
-    }
-    ids[i - from] = id;
-  }
-  const groups = { op: grouping.op, count: local.size, ids };
-  return { from, to, groups, groupOf: Uint32Array.from(local.keys()) };
+/** The shards between bounds. */
+function shardsOf(bounds: readonly number[], grouping: Grouping | undefined): Shard[] {
+  const ranges = bounds.slice(0, -1).map((from, k) => ({ from, to: bounds[k + 1] as number }));
+  if (grouping === undefined)
+    return ranges.map((range) => ({ ...range, groups: undefined, groupOf: new Uint32Array(0) }));
+  const { ids, op, labels } = grouping;
+  const homes = new Uint32Array(labels.length);
+  const members = ranges.map(({ from, to }) => [...new Set(ids.subarray(from, to))]);
+  for (const groups of members)
+    for (const group of groups) homes[group] = (homes[group] as number) + 1;
+  const local = new Uint32Array(labels.length);
+  return ranges.map(({ from, to }, k) => {
+    const groups = members[k] as number[];
+    const closed = groups.filter((group) => homes[group] === 1);
+    const groupOf = Uint32Array.from([...closed, ...groups.filter((group) => homes[group] !== 1)]);
+    for (const [id, group] of groupOf.entries()) local[group] = id;
+    const own = ids.subarray(from, to).map((group) => local[group] as number);
+    return {
+      from,
+      to,
+      groups: { op, count: groupOf.length, closed: closed.length, ids: own },
+      groupOf,
+    };
+  });
 }
 
 /** Numbers the groups of all series. Names that the function takes off are not seen by the grouping. */
@@ -314,21 +321,62 @@ function collectGroups(
 ): StepVectors {
   checkGrouped(ctx, node, set, results, shards);
   const steps = node.grid.count;
-  let states: GroupStates;
-  if (results.length === 1) states = must(results[0]?.states, 'grouped fragments give states');
-  else {
-    states = newStates(grouping.op, grouping.labels.length, steps);
-    const touched = new Uint8Array(grouping.labels.length);
-    for (const [k, result] of results.entries()) {
-      const from = must(result.states, 'grouped fragments give states');
-      mergeStates(states, from, (shards[k] as Shard).groupOf, touched);
-    }
-  }
-  const groups = groupHistograms(ctx, node, set, results, { shards, grouping });
   const order = groupOrder(results, shards, grouping);
-  const vectors = statesToVectors(states, grouping.labels, groups, order);
+  const rowOf = new Int32Array(grouping.labels.length).fill(-1);
+  for (const [row, group] of order.entries()) rowOf[group] = row;
+  const vectors = newVectors(
+    order.map((group) => grouping.labels[group] as Labels),
+    steps,
+  );
+  const { values, present } = vectors;
+  for (const [k, result] of results.entries()) {
+    const { groups, groupOf } = shards[k] as Shard;
+    putRows(vectors, result, groupOf.subarray(0, groups?.closed), rowOf);
+  }
+  mergeOpen(vectors, results, shards, { grouping, rowOf });
+  const groups = groupHistograms(ctx, node, set, results, { shards, grouping, rowOf });
+  const histograms = groups?.finish(values, present) ?? [];
   if (ctx.options.delayedNames && !node.keepName) vectors.dropName.fill(1);
-  return vectors;
+  return withoutEmptyRows({ ...vectors, histograms });
+}
+
+/** Puts rows of groups where they belong. */
+function putRows(
+  { values, present, steps }: StepVectors,
+  rows: Pick<StepVectors, 'values' | 'present'>,
+  groupOf: Uint32Array,
+  rowOf: Int32Array,
+): void {
+  for (let g = 0; g < groupOf.length; g++) {
+    const row = rowOf[groupOf[g] as number] as number;
+    if (row < 0) continue;
+    const [from, to] = [g * steps, (g + 1) * steps];
+    values.set(rows.values.subarray(from, to), row * steps);
+    present.set(rows.present.subarray(from, to), row * steps);
+  }
+}
+
+/** Merges the groups that several shards have, and puts their rows where they belong. */
+function mergeOpen(
+  vectors: StepVectors,
+  results: readonly FragmentResult[],
+  shards: readonly Shard[],
+  { grouping, rowOf }: { readonly grouping: Grouping; readonly rowOf: Int32Array },
+): void {
+  const open = shards.map(({ groups, groupOf }) => groupOf.subarray(groups?.closed));
+  const groupOf = Uint32Array.from(new Set(open.flatMap((groups) => [...groups])));
+  if (groupOf.length === 0) return;
+  const merged = newStates(grouping.op, groupOf.length, vectors.steps);
+  const numbers = new Int32Array(grouping.labels.length);
+  for (const [number, group] of groupOf.entries()) numbers[group] = number;
+  const touched = new Uint8Array(groupOf.length);
+  for (const [k, groups] of open.entries()) {
+    const { states } = results[k] as FragmentResult;
+    if (states === undefined) continue;
+    const into = groups.map((group) => numbers[group] as number);
+    mergeStates(merged, states, into, touched);
+  }
+  putRows(vectors, finishStates(merged), groupOf, rowOf);
 }
 
 /** Adds up the native histograms of all groups, or says that they are passed over; undefined when there are none. */
@@ -337,7 +385,7 @@ function groupHistograms(
   node: ScanNode,
   set: SeriesSet,
   results: readonly FragmentResult[],
-  { shards, grouping }: { shards: readonly Shard[]; grouping: Grouping },
+  { shards, grouping, rowOf }: { shards: readonly Shard[]; grouping: Grouping; rowOf: Int32Array },
 ): HistogramGroups | undefined {
   if (results.every(({ cells }) => cells.length === 0)) return undefined;
   const { op } = grouping;
@@ -349,7 +397,8 @@ function groupHistograms(
     for (const { series, step, histogram } of cells) {
       const keepsName = node.keepName || ctx.options.delayedNames;
       const metric = keepsName ? set.labels(from + series).get(METRIC_NAME) : '';
-      groups.add(grouping.ids[from + series] as number, step, histogram, metric);
+      const row = rowOf[grouping.ids[from + series] as number] as number;
+      groups.add(row, step, histogram, metric);
     }
   }
   return groups;
@@ -373,35 +422,6 @@ function groupOrder(
     }
   }
   return order;
-}
-
-/** Finished states as rows, without groups that never had a value, in an order other than that of their numbers if asked. */
-export function statesToVectors(
-  states: GroupStates,
-  labels: readonly Labels[],
-  groups?: HistogramGroups,
-  order: readonly number[] = labels.map((_, g) => g),
-): StepVectors {
-  const { values, present } = finishStates(states);
-  const { steps } = states;
-  const histograms = groups?.finish(values, present) ?? [];
-  const kept = order.filter((g) => rowHasValue(present, g, steps));
-  const all = kept.length === labels.length && kept.every((g, row) => g === row);
-  const vectors = newVectors(
-    kept.map((g) => labels[g] as Labels),
-    all ? 0 : steps,
-  );
-  if (all) return { ...vectors, steps, values, present, histograms };
-  for (const [row, g] of kept.entries()) {
-    vectors.values.set(values.subarray(g * steps, (g + 1) * steps), row * steps);
-    vectors.present.set(present.subarray(g * steps, (g + 1) * steps), row * steps);
-  }
-  return { ...vectors, histograms };
-}
-
-function rowHasValue(present: Uint8Array, row: number, steps: number): boolean {
-  for (let i = row * steps; i < (row + 1) * steps; i++) if (present[i] !== 0) return true;
-  return false;
 }
 
 /** What must be said, or refused, about the series even though only their groups are kept. */

@@ -1,11 +1,19 @@
 /** The scan of one series after the other: reads samples, bounds windows, applies the function, adds rows to groups. */
 import { must } from '../../lib/assert.ts';
 import { HistogramColumns } from '../../model/histogram.ts';
-import { isStaleAt, FloatColumns, type SeriesSet } from '../../storage/storage.ts';
+import { FloatColumns, type SeriesSet } from '../../storage/storage.ts';
 import { correctCounter } from '../funcs/counter-view.ts';
 import { EXTENDED_FUNCTIONS } from '../funcs/extended.ts';
-import { addRow, newStates, type GroupStates, type StateOp } from '../funcs/group-states.ts';
+import {
+  addRow,
+  finishStates,
+  newStates,
+  statesOf,
+  type GroupStates,
+  type StateOp,
+} from '../funcs/group-states.ts';
 import { KernelWindows } from '../funcs/kernel-windows.ts';
+import { lastSamples } from '../funcs/last-samples.ts';
 import type { RangeNote } from '../funcs/mixed-window.ts';
 import {
   boundWindows,
@@ -66,10 +74,18 @@ export class SeriesScan {
     this.#func = windowFunction(spec);
   }
 
-  /** The states of all groups; undefined without groups. */
-  get states(): GroupStates | undefined {
-    if (this.#groups === undefined) return undefined;
-    return this.#sumsInKernel() ? this.#kernel?.states() : this.#statesOf(this.#groups);
+  /** The states of the groups from a number on. */
+  statesFrom(first: number): GroupStates {
+    const groups = must(this.#groups, 'there are groups');
+    const sums = this.#sumsIn();
+    return sums?.states(first) ?? statesOf(this.#statesOf(groups), first, groups.count);
+  }
+
+  /** The values of the first groups, row-major by group. */
+  finishGroups(count: number): { values: Float64Array; present: Uint8Array } {
+    const groups = must(this.#groups, 'there are groups');
+    const sums = this.#sumsIn();
+    return sums?.finish(count) ?? finishStates(statesOf(this.#statesOf(groups), 0, count));
   }
 
   #statesOf({ op, count }: ScanGroups): GroupStates {
@@ -80,9 +96,10 @@ export class SeriesScan {
   /** Adds the row of the series that was run last to a group. */
   addRow(group: number, { values, present }: Omit<MixedRow, 'note'>): void {
     const groups = must(this.#groups, 'rows are added to groups');
-    if (!this.#sumsInKernel()) addRow(this.#statesOf(groups), group, values, present);
-    else if (this.#inKernel) this.#kernel?.addRow(group);
-    else this.#kernel?.addOther(group, values, present);
+    const sums = this.#sumsIn();
+    if (sums === undefined) addRow(this.#statesOf(groups), group, values, present);
+    else if (this.#inKernel) sums.addRow(group);
+    else sums.addOther(group, values, present);
   }
 
   /**
@@ -92,19 +109,19 @@ export class SeriesScan {
   run(set: SeriesSet, i: number, row: Omit<MixedRow, 'note'>): number {
     const columns = this.#columns;
     const func = this.#func;
-    set.readFloats(i, columns, func !== undefined);
+    this.#read(set, i);
     if (!this.#started) this.#start(set, i);
     const starts = this.#spec.useStarts ? set.readStarts?.(i, 'floats')?.slice() : undefined;
+    const isPlain = !columns.mayHaveHistograms && starts === undefined;
+    const inKernel = isPlain ? this.#runKernel(row) : -1;
+    this.#inKernel = inKernel >= 0;
+    if (this.#inKernel) return inKernel;
     if (func === undefined) {
       const times = columns.mayHaveHistograms ? this.#roomForTimes() : undefined;
       const found = this.#last(row, starts, times);
       this.samples += found;
       return times === undefined ? found : this.#lastHistograms(set, i, row, times);
     }
-    const isPlain = !columns.mayHaveHistograms && starts === undefined;
-    const inKernel = isPlain ? this.#runKernel(row) : -1;
-    this.#inKernel = inKernel >= 0;
-    if (this.#inKernel) return inKernel;
     const seen = this.#seen();
     const windows = this.#windows;
     windows.t = seen.t;
@@ -116,6 +133,11 @@ export class SeriesScan {
     return countPresent(present);
   }
 
+  /** Reads a series; instant selectors see stale markers. */
+  #read(set: SeriesSet, i: number): void {
+    set.readFloats(i, this.#columns, this.#func !== undefined);
+  }
+
   /** Asks for the kernel when the first series has been read. */
   #start(set: SeriesSet, i: number): void {
     this.#started = true;
@@ -124,11 +146,12 @@ export class SeriesScan {
     const sums = this.#groups?.op === 'sum' ? this.#groups.count : 0;
     this.#kernel = KernelWindows.over(this.#columns, spec, sums);
     // Making room for the kernel's own may have moved the columns.
-    if (this.#kernel !== undefined) set.readFloats(i, this.#columns, true);
+    if (this.#kernel !== undefined) this.#read(set, i);
   }
 
-  #sumsInKernel(): boolean {
-    return this.#kernel !== undefined && this.#groups?.op === 'sum';
+  /** The kernel, when it holds the sums. */
+  #sumsIn(): KernelWindows | undefined {
+    return this.#groups?.op === 'sum' ? this.#kernel : undefined;
   }
 
   /** The row by kernel: how many values it has, or -1 when it cannot compute it. */
@@ -138,7 +161,7 @@ export class SeriesScan {
     const found = kernel.run(this.#columns);
     if (found < 0) return -1;
     this.samples += kernel.samples;
-    if (!this.#sumsInKernel()) kernel.copyRow(values, present);
+    if (this.#sumsIn() === undefined) kernel.copyRow(values, present);
     return found;
   }
 
@@ -271,42 +294,4 @@ export function evaluateWindows(
   if (samples === 0) present.fill(0);
   else func(windows, out, present);
   return samples;
-}
-
-/** Where the newest samples of all steps go. */
-interface LastSamples {
-  readonly values: Float64Array;
-  readonly present: Uint8Array;
-  /** The times of the samples, stale markers included; -Infinity where there is none. */
-  readonly times: Float64Array | undefined;
-}
-
-/** The last sample of each step within the lookback, unless it is a stale marker; for start_timestamp, its number. */
-function lastSamples(
-  columns: FloatColumns,
-  { func, steps, refStartMs, refStepMs, lookbackMs }: ScanSpec,
-  { values, present, times }: LastSamples,
-): number {
-  const { t, v, length } = columns;
-  const halves = new Uint32Array(v.buffer, v.byteOffset, length * 2);
-  const wantTime = func === 'timestamp';
-  const wantNumber = func === 'start_timestamp';
-  let h = 0;
-  let found = 0;
-  for (let s = 0; s < steps; s++) {
-    const ref = refStartMs + s * refStepMs;
-    while (h < length && (t[h] as number) <= ref) h++;
-    const last = h - 1;
-    const isThere = last >= 0 && (t[last] as number) > ref - lookbackMs;
-    if (times !== undefined) times[s] = isThere ? (t[last] as number) : -Infinity;
-    if (!isThere || isStaleAt(halves, last)) {
-      present[s] = 0;
-      continue;
-    }
-    if (wantNumber) values[s] = last;
-    else values[s] = wantTime ? (t[last] as number) / 1000 : (v[last] as number);
-    present[s] = 1;
-    found++;
-  }
-  return found;
 }

@@ -173,25 +173,53 @@ export function hasAny({ present, steps }: StepVectors, row: number): boolean {
  * for a 0 looks at each.
  */
 export function countPresent(present: Uint8Array): number {
-  const { buffer, byteOffset, length } = present;
-  // Words begin at multiples of four, rows anywhere.
-  const first = Math.min(-byteOffset & 3, length);
-  const count = (length - first) >> 2;
-  const words = new Int32Array(buffer, count === 0 ? 0 : byteOffset + first, count);
+  const { first, words } = wordsOf(present);
   let ones = 0;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < words.length; i++) {
     const word = words[i] as number;
     ones += Math.imul((word | (word >>> 1)) & 0x01010101, 0x01010101) >>> 24;
   }
   for (let i = 0; i < first; i++) if (present[i] !== 0) ones++;
-  for (let i = first + count * 4; i < length; i++) if (present[i] !== 0) ones++;
+  for (let i = first + words.length * 4; i < present.length; i++) if (present[i] !== 0) ones++;
   return ones;
 }
 
-/** Whether a row has a number at every step. */
+/** Whether all cells, of a row or of vectors, hold numbers. perf: four at a time. */
 export function isFull(present: Uint8Array): boolean {
-  for (let s = 0; s < present.length; s++) if (present[s] !== FLOAT) return false;
+  const { first, words } = wordsOf(present);
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0x01010101) return false;
+  for (let i = 0; i < first; i++) if (present[i] !== FLOAT) return false;
+  for (let i = first + words.length * 4; i < present.length; i++)
+    if (present[i] !== FLOAT) return false;
   return true;
+}
+
+/** The words among bytes, and how many bytes are before them: words begin at multiples of four, rows anywhere. */
+function wordsOf({ buffer, byteOffset, length }: Uint8Array): {
+  readonly first: number;
+  readonly words: Int32Array;
+} {
+  const first = Math.min(-byteOffset & 3, length);
+  const count = (length - first) >> 2;
+  return { first, words: new Int32Array(buffer, count === 0 ? 0 : byteOffset + first, count) };
+}
+
+/** The vectors without the rows that have no value at any step. */
+export function withoutEmptyRows(vectors: StepVectors): StepVectors {
+  const { labels, values, present, dropName, steps } = vectors;
+  if (isFull(present) && steps > 0) return vectors;
+  const kept = labels.map((_, row) => row).filter((row) => hasAny(vectors, row));
+  if (kept.length === labels.length) return vectors;
+  const result = newVectors(
+    kept.map((row) => labels[row] as Labels),
+    steps,
+  );
+  for (const [to, row] of kept.entries()) {
+    result.values.set(values.subarray(row * steps, (row + 1) * steps), to * steps);
+    result.present.set(present.subarray(row * steps, (row + 1) * steps), to * steps);
+    result.dropName[to] = dropName[row] as number;
+  }
+  return { ...result, histograms: vectors.histograms };
 }
 
 /** Rows that have a value at the single step, in the order given. */

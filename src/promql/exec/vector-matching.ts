@@ -12,7 +12,7 @@ import { isSetOperator, type VectorMatching } from '../parse/ast.ts';
 import { isInstant, type BinaryNode } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
 import { Signatures, dropMetadata, printLabels } from './metric-labels.ts';
-import { mergeResult, refuseTwice } from './same-labels.ts';
+import { hasSameLabels, mergeResult, refuseTwice } from './same-labels.ts';
 import { firstFault, type JoinSide } from './matching-faults.ts';
 import { operateNoted } from './operate.ts';
 import {
@@ -131,6 +131,21 @@ function rowsBySignature(ids: readonly number[]): number[][] {
   return rows;
 }
 
+/** The rows of the many and of the one side that meet, by signature; undefined when a signature has several of one side. */
+function onlyPairs(
+  manyIds: readonly number[],
+  oneIds: readonly number[],
+): (readonly [number, number])[] | undefined {
+  const [manyRows, oneRows] = [rowsBySignature(manyIds), rowsBySignature(oneIds)];
+  const pairs: (readonly [number, number])[] = [];
+  for (let id = 0; id < Math.max(manyRows.length, oneRows.length); id++) {
+    const [m, o] = [manyRows[id] ?? [], oneRows[id] ?? []];
+    if (m.length > 1 || o.length > 1) return undefined;
+    if (m.length === 1 && o.length === 1) pairs.push([m[0] as number, o[0] as number]);
+  }
+  return pairs;
+}
+
 function refuseMatches(isOneToOne: boolean): never {
   const what = isOneToOne
     ? 'many-to-one matching must be explicit (group_left/group_right)'
@@ -225,14 +240,45 @@ class Join {
     let counted: Uint8Array | undefined;
     const active = (): Uint8Array => (counted ??= this.#activeSteps(many, one));
     this.#keepsSameLabels = this.#delayed && isInstant(this.#node.grid);
+    const job = { many, one, manyIds, oneIds, fills, active };
+    const full = this.#joinFull(job);
+    if (full !== undefined) return full;
     try {
-      this.#join({ many, one, manyIds, oneIds, fills, active });
+      this.#join(job);
     } catch (thrown) {
       const sides = { many: { vectors: many, ids: manyIds }, one: { vectors: one, ids: oneIds } };
       this.#refuse(sides, fills, active());
       throw thrown;
     }
     return this.#builder.finish();
+  }
+
+  /**
+   * perf: the join where nothing can go wrong: numbers everywhere on both sides, one series of each side a signature, and
+   * results of different labels. It may write to the many side. Undefined for any other.
+   */
+  #joinFull({ many, one, manyIds, oneIds, fills }: JoinJob): StepVectors | undefined {
+    const { steps } = many;
+    const combine = this.#combine;
+    const isPlain = combine !== undefined && fills.many === undefined && fills.one === undefined;
+    if (!isPlain || steps === 0 || !isFull(many.present) || !isFull(one.present)) return undefined;
+    const pairs = onlyPairs(manyIds, oneIds);
+    if (pairs === undefined) return undefined;
+    const labels = pairs.map(([m, o]) =>
+      this.#resultLabels(many.labels[m] as Labels, one.labels[o] as Labels),
+    );
+    if (hasSameLabels(labels)) return undefined;
+    this.#ctx.check();
+    const inPlace = pairs.length === many.labels.length && pairs.every(([m], row) => m === row);
+    const values = inPlace ? many.values : new Float64Array(pairs.length * steps);
+    for (const [row, [m, o]] of pairs.entries()) {
+      const [a, b] = [rowOf(many, m).values, rowOf(one, o).values];
+      const out = values.subarray(row * steps, (row + 1) * steps);
+      if (this.#swapped) combineRows(this.#node.op, combine, b, a, out);
+      else combineRows(this.#node.op, combine, a, b, out);
+    }
+    const present = inPlace ? many.present : new Uint8Array(values.length).fill(FLOAT);
+    return { ...newVectors(labels, 0), steps, values, present };
   }
 
   #join({ many, one, manyIds, oneIds, fills, active }: JoinJob): void {

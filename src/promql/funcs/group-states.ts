@@ -58,6 +58,21 @@ export function newStates(op: StateOp, groups: number, steps: number): GroupStat
   };
 }
 
+/** The states of the groups from … to (exclusive): views. */
+export function statesOf(states: GroupStates, from: number, to: number): GroupStates {
+  const { op, steps, a, b, n, incremental } = states;
+  const [first, end] = [from * steps, to * steps];
+  return {
+    op,
+    groups: to - from,
+    steps,
+    a: a.subarray(first, end),
+    b: b.subarray(first, end),
+    n: n.subarray(first, end),
+    incremental: incremental.subarray(first, end),
+  };
+}
+
 /**
  * Adds one series' row to its group. `present` has 1 for numbers; other values than 0 stand for what only count and group
  * count.

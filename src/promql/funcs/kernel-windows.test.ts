@@ -4,8 +4,9 @@ import { XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { XorAppender } from '../../chunkenc/xor-twin.ts';
 import { Random } from '../../lib/prng.ts';
 import { FloatColumns } from '../../storage/storage.ts';
-import { addRow, newStates } from './group-states.ts';
+import { addRow, finishStates, newStates, statesOf } from './group-states.ts';
 import { KernelWindows, type KernelSpec } from './kernel-windows.ts';
+import { lastSamples } from './last-samples.ts';
 import { boundWindows, Scratch, type SeriesWindows } from './series-windows.ts';
 import { WINDOW_FUNCTIONS } from './window-functions.ts';
 
@@ -50,6 +51,11 @@ function bitsOf(values: Float64Array, present: Uint8Array): string[] {
   );
 }
 
+function markStale({ v }: FloatColumns, i: number): void {
+  const bits = new BigUint64Array(v.buffer, v.byteOffset, v.length);
+  bits[i] = 0x7ff0_0000_0000_0002n;
+}
+
 interface Shape {
   readonly random: Random;
   readonly samples: number;
@@ -89,6 +95,7 @@ test('rate, increase and delta by kernel are the bits of the twin', () => {
       refStartMs: 1_700_000_000_000 + random.below(600_000) - 100_000,
       refStepMs: [0, 1, 15_000, 60_000, 61_234][random.below(5)] as number,
       rangeMs: [1, 14_000, 60_000, 300_000, 1_000_000][random.below(5)] as number,
+      lookbackMs: 0,
     };
     const scratch = new XorScratch({ capacity: 16 });
     const run = KernelWindows.over(read(scratch, t, v), spec, 0);
@@ -112,6 +119,43 @@ test('rate, increase and delta by kernel are the bits of the twin', () => {
   }
 });
 
+test('newest samples by kernel are the bits of the twin', () => {
+  const random = new Random(9);
+  for (let round = 0; round < 300; round++) {
+    const samples = random.below(4) === 0 ? random.below(6) : random.below(900);
+    const { t, v } = samplesOf({ random, samples, resetShare: 0 });
+    const spec: KernelSpec = {
+      func: 'value',
+      steps: 1 + random.below(80),
+      refStartMs: 1_700_000_000_000 + random.below(600_000) - 100_000,
+      refStepMs: [0, 1, 15_000, 60_000, 61_234][random.below(5)] as number,
+      rangeMs: 0,
+      lookbackMs: [1, 14_000, 60_000, 300_000][random.below(4)] as number,
+    };
+    const scratch = new XorScratch({ capacity: 16 });
+    const run = KernelWindows.over(read(scratch, t, v), spec, 0);
+    const columns = read(scratch, t, v);
+    for (let i = 0; i < samples; i++) if (random.below(8) === 0) markStale(columns, i);
+    // A sample may also be exactly at a step, and exactly as old as the lookback.
+    for (let i = 0; i < samples; i++) {
+      const step = Math.round(((t[i] as number) - spec.refStartMs) / (spec.refStepMs || 1));
+      const at = spec.refStartMs + step * spec.refStepMs - random.below(2) * spec.lookbackMs;
+      const before = columns.t[i - 1] ?? -Infinity;
+      if (at > before && at < (columns.t[i + 1] ?? Infinity) && i < samples - 1) columns.t[i] = at;
+    }
+    const values = new Float64Array(spec.steps);
+    const present = new Uint8Array(spec.steps);
+    const want = { values: new Float64Array(spec.steps), present: new Uint8Array(spec.steps) };
+    const found = lastSamples(columns, spec, { ...want, times: undefined });
+    const where = `round ${round} ${JSON.stringify(spec)}`;
+    assert.equal(run?.run(columns), found, where);
+    assert.equal(run.samples, found, where);
+    run.copyRow(values, present);
+    assert.deepEqual(present, want.present, where);
+    assert.deepEqual(bitsOf(values, present), bitsOf(want.values, want.present), where);
+  }
+});
+
 test('sums by kernel are the bits of the twin, and survive columns that grow', () => {
   const random = new Random(8);
   for (let round = 0; round < 40; round++) {
@@ -121,6 +165,7 @@ test('sums by kernel are the bits of the twin, and survive columns that grow', (
       refStartMs: 1_700_000_300_000,
       refStepMs: 60_000,
       rangeMs: 200_000,
+      lookbackMs: 0,
     };
     const scratch = new XorScratch({ capacity: 16 });
     const groups = 1 + random.below(4);
@@ -141,16 +186,26 @@ test('sums by kernel are the bits of the twin, and survive columns that grow', (
         run.addRow(group);
       }
     }
-    const got = run?.states();
-    assert.deepEqual(got?.n, states.n);
-    assert.deepEqual(Array.from(got?.a ?? []), Array.from(states.a));
-    assert.deepEqual(Array.from(got?.b ?? []), Array.from(states.b));
+    const first = random.below(groups + 1);
+    const got = run?.states(first);
+    const want = statesOf(states, first, groups);
+    assert.deepEqual(got?.n, want.n);
+    assert.deepEqual(Array.from(got?.a ?? []), Array.from(want.a));
+    assert.deepEqual(Array.from(got?.b ?? []), Array.from(want.b));
+    assert.deepEqual(run?.finish(first), finishStates(statesOf(states, 0, first)));
   }
 });
 
 test('the kernel leaves to the twin what it has no room for', () => {
   const scratch = new XorScratch();
-  const spec = { func: 'rate', steps: 3, refStartMs: 500_000, refStepMs: 60_000, rangeMs: 60_000 };
+  const spec = {
+    func: 'rate',
+    steps: 3,
+    refStartMs: 500_000,
+    refStepMs: 60_000,
+    rangeMs: 60_000,
+    lookbackMs: 0,
+  };
   const t = Array.from({ length: 10_000 }, (_, i) => i * 1000);
   const v = t.map((_, i) => i % 2);
   const run = KernelWindows.over(read(scratch, t, v), spec, 0);

@@ -1,6 +1,6 @@
 /**
- * Range functions and sums in the kernel, right where the samples were decoded. The twins are boundWindows, the functions
- * of rate.ts and addRow of sums: same arithmetic in the same order, same bits.
+ * Selectors, range functions and sums in the kernel, right where the samples were decoded. The twins are lastSamples,
+ * boundWindows, the functions of rate.ts and addRow of sums: same arithmetic in the same order, same bits.
  *
  *   reserved memory   lo[steps] hi[steps] | row: values[steps] present[steps] | resets | sums: a, b, n of all cells
  */
@@ -15,21 +15,30 @@ const SUMS_BYTES_MAX = 16 << 20;
 /** limit: steps of a row here: Prometheus answers 11,000. */
 const STEPS_MAX = 1 << 17;
 
-/** Functions that the kernel knows, and how it computes them. */
-const FUNCTIONS: ReadonlyMap<string, { readonly isCounter: boolean; readonly isRate: boolean }> =
-  new Map([
-    ['rate', { isCounter: true, isRate: true }],
-    ['increase', { isCounter: true, isRate: false }],
-    ['delta', { isCounter: false, isRate: false }],
-  ]);
+/** How a function is computed. */
+interface Method {
+  /** Only the last sample of each step is looked at. */
+  readonly isLast?: true;
+  readonly isCounter: boolean;
+  readonly isRate: boolean;
+}
 
-/** What is computed: windows of `rangeMs` that end at refStartMs + step * refStepMs. */
+/** Functions that the kernel knows. */
+const FUNCTIONS: ReadonlyMap<string, Method> = new Map([
+  ['value', { isLast: true, isCounter: false, isRate: false }],
+  ['rate', { isCounter: true, isRate: true }],
+  ['increase', { isCounter: true, isRate: false }],
+  ['delta', { isCounter: false, isRate: false }],
+]);
+
+/** What is computed: windows of `rangeMs`, for values of `lookbackMs`, that end at refStartMs + step * refStepMs. */
 export interface KernelSpec {
   readonly func: string;
   readonly steps: number;
   readonly refStartMs: number;
   readonly refStepMs: number;
   readonly rangeMs: number;
+  readonly lookbackMs: number;
 }
 
 /** Addresses of what a row is computed with. */
@@ -75,7 +84,7 @@ export class KernelWindows {
   readonly #kernel: WindowsKernel;
   readonly #home: ColumnsMemory;
   readonly #spec: KernelSpec;
-  readonly #isCounter: boolean;
+  readonly #how: Method;
   readonly #perSecond: number;
   readonly #groups: number;
   readonly #at: RowPlaces;
@@ -101,14 +110,14 @@ export class KernelWindows {
     kernel: WindowsKernel,
     home: ColumnsMemory,
     spec: KernelSpec,
-    { isCounter, isRate }: { readonly isCounter: boolean; readonly isRate: boolean },
+    how: Method,
     groups: number,
   ) {
     this.#kernel = kernel;
     this.#home = home;
     this.#spec = spec;
-    this.#isCounter = isCounter;
-    this.#perSecond = isRate ? spec.rangeMs / 1000 : 1;
+    this.#how = how;
+    this.#perSecond = how.isRate ? spec.rangeMs / 1000 : 1;
     this.#groups = groups;
     const { steps } = spec;
     const cells = groups * steps;
@@ -129,7 +138,27 @@ export class KernelWindows {
   }
 
   /** Computes the row of a series that it takes; answers how many steps have a value, or -1 when the twin has to do it. */
-  run({ t, v, length }: FloatColumns): number {
+  run(columns: FloatColumns): number {
+    return this.#how.isLast ? this.#last(columns) : this.#windows(columns);
+  }
+
+  #last({ t, v, length }: FloatColumns): number {
+    const { steps, refStartMs, refStepMs, lookbackMs } = this.#spec;
+    this.samples = this.#kernel.last(
+      t.byteOffset,
+      v.byteOffset,
+      length,
+      steps,
+      refStartMs,
+      refStepMs,
+      lookbackMs,
+      this.#at.values,
+      this.#at.present,
+    );
+    return this.samples;
+  }
+
+  #windows({ t, v, length }: FloatColumns): number {
     const { steps, refStartMs, refStepMs, rangeMs } = this.#spec;
     const { lo, hi, values, present, resets } = this.#at;
     const kernel = this.#kernel;
@@ -149,7 +178,7 @@ export class KernelWindows {
       refStepMs,
       rangeMs,
       this.#perSecond,
-      Number(this.#isCounter),
+      Number(this.#how.isCounter),
       lo,
       hi,
       resets,
@@ -183,16 +212,39 @@ export class KernelWindows {
     this.addRow(group);
   }
 
-  /** The sums of all groups, in arrays of their own. */
-  states(): GroupStates {
-    const { steps } = this.#spec;
-    const { buffer } = this.#home.memory;
-    const states = newStates('sum', this.#groups, steps);
-    const cells = this.#groups * steps;
-    states.a.set(new Float64Array(buffer, this.#sums.a, cells));
-    states.b.set(new Float64Array(buffer, this.#sums.b, cells));
-    states.n.set(new Uint32Array(buffer, this.#sums.n, cells));
+  /** The sums of the groups from a number on, in arrays of their own. */
+  states(first: number): GroupStates {
+    const states = newStates('sum', this.#groups - first, this.#spec.steps);
+    const { a, b, n } = this.#sumsOf(first, this.#groups);
+    states.a.set(a);
+    states.b.set(b);
+    states.n.set(n);
     return states;
+  }
+
+  /** The sums of the first groups as values, row-major by group: what finishStates makes of their states. */
+  finish(groups: number): { values: Float64Array; present: Uint8Array } {
+    const { a, b, n } = this.#sumsOf(0, groups);
+    const cells = n.length;
+    const values = new Float64Array(cells);
+    const present = new Uint8Array(cells);
+    for (let i = 0; i < cells; i++) {
+      values[i] = (a[i] as number) + (b[i] as number);
+      present[i] = n[i] === 0 ? 0 : 1;
+    }
+    return { values, present };
+  }
+
+  /** Views of the sums of the groups from … to (exclusive). */
+  #sumsOf(from: number, to: number): Pick<GroupStates, 'a' | 'b' | 'n'> {
+    const { buffer } = this.#home.memory;
+    const { steps } = this.#spec;
+    const [first, cells] = [from * steps, (to - from) * steps];
+    return {
+      a: new Float64Array(buffer, this.#sums.a + first * 8, cells),
+      b: new Float64Array(buffer, this.#sums.b + first * 8, cells),
+      n: new Uint32Array(buffer, this.#sums.n + first * 4, cells),
+    };
   }
 
   /** Views of the row; growing the columns takes the old ones away. */
