@@ -22,10 +22,14 @@ const WORK_BYTES_MAX = 64 << 20;
 /** limit: columns of 48 M samples (768 MiB) in one scratch; a longer series must be read in parts. */
 const CAPACITY_MAX = 48 << 20;
 
-/** Where a chunk's bytes are in a scratch's source. */
-export interface SourceChunk {
+/** Where frames of a segment file are in a scratch's source, one behind the other. */
+export interface SourceFrames {
   readonly from: number;
-  readonly length: number;
+  /** None ends after this. */
+  readonly end: number;
+  readonly count: number;
+  /** Where the last one begins. */
+  readonly lastFrom: number;
 }
 
 /**
@@ -119,26 +123,32 @@ export class XorScratch {
   }
 
   /**
-   * Appends two XOR chunks of the source at once, which have the same number of samples. perf: two take the time of one and a
-   * half, as one waits for its bits while the other is computed.
-   * @returns false when that cannot be done, or not to the end; the columns are then as before, and each is to be tried alone.
+   * Appends the XOR chunks of frames of a segment file that the caller has put into {@link sourceWords}. perf: frames are parsed
+   * where chunks are decoded, two chunks at a time: one waits for its bits while the other is computed.
+   * @returns false when that cannot be done, or not to the end; the columns are then as before, and each chunk is to be tried
+   * alone.
    */
-  appendSourcePair(a: SourceChunk, b: SourceChunk, count: number, dropStale: boolean): boolean {
-    if (this.#kernel === undefined || count < 2) return false;
-    const shorter = Math.min(a.length, b.length);
-    if (shorter < 2 || count > shorter * 4) return false;
-    if (this.length + 2 * count > this.#capacity) this.#grow(this.length + 2 * count);
-    const [outT, outV] = [this.t.byteOffset + this.length * 8, this.v.byteOffset + this.length * 8];
-    const n = this.#kernel.decodePair(
-      SOURCE + a.from,
-      a.length,
-      SOURCE + b.from,
-      b.length,
-      count,
-      outT,
-      outV,
-      dropStale ? 1 : 0,
-    );
+  appendFrames({ from, end, count, lastFrom }: SourceFrames, dropStale: boolean): boolean {
+    const kernel = this.#kernel;
+    if (kernel === undefined || end > SOURCE_BYTES_MAX) return false;
+    const decode = (): number => {
+      const at = this.length * 8;
+      return kernel.decodeFrames(
+        SOURCE + from,
+        SOURCE + end,
+        count,
+        SOURCE + lastFrom,
+        this.#capacity - this.length,
+        this.t.byteOffset + at,
+        this.v.byteOffset + at,
+        dropStale ? 1 : 0,
+      );
+    };
+    let n = decode();
+    if (n < -1) {
+      this.#grow(this.length - 2 - n);
+      n = decode();
+    }
     if (n < 0) return false;
     this.length += n;
     return true;

@@ -17,13 +17,13 @@ export interface XorDecodeKernel {
     outV: number,
     dropStale: number,
   ): number;
-  /** Two chunks of as many samples, two or more: samples written, or -1 when anything is wrong with either. */
-  decodePair(
-    srcA: number,
-    lengthA: number,
-    srcB: number,
-    lengthB: number,
-    count: number,
+  /** The chunks of frames of a segment file: samples written, -1 for what is no such thing, or -2 less the room it needs. */
+  decodeFrames(
+    at: number,
+    end: number,
+    frames: number,
+    lastAt: number,
+    room: number,
     outT: number,
     outV: number,
     dropStale: number,

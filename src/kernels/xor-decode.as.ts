@@ -133,7 +133,7 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
  * follow those of the first. Returns how many were written, or -1 when anything is wrong with either. The loop is that of
  * `decode`, twice.
  */
-export function decodePair(
+function decodePair(
   srcA: usize, lenA: u32, srcB: usize, lenB: u32, count: u32, outT: usize, outV: usize, dropStale: u32,
 ): i32 {
   const endA: usize = srcA + lenA, endB: usize = srcB + lenB;
@@ -233,4 +233,75 @@ export function decodePair(
     memory.copy(outV + oA, outV + (<usize>count << 3), sizeB);
   }
   return <i32>((oA + sizeB) >> 3);
+}
+
+/** As src/chunkenc/encodings.ts and src/tsdb/chunks/segment-format.ts say. */
+const ENCODING_XOR: u8 = 1;
+const LENGTH_BYTES_MAX: usize = 5;
+const CRC_BYTES: usize = 4;
+
+/**
+ * The XOR chunk in the frame of a segment file at `p`: its length, its encoding, the data and a checksum, which is not looked at.
+ * Answers where the data are, their size in 24 bits and the count of samples in 16; 0 when there is no such chunk or its frame
+ * ends after `end`.
+ */
+function chunkAt(p: usize, end: usize): u64 {
+  const after = varintEnd(p, min(end, p + LENGTH_BYTES_MAX));
+  if (after == 0 || after >= end || load<u8>(after) != ENCODING_XOR) return 0;
+  const size: u64 = uvarint(p);
+  if (size < 2 || size + 1 + CRC_BYTES > <u64>(end - after)) return 0;
+  const count: u64 = (<u64>load<u8>(after + 1) << 8) | load<u8>(after + 2);
+  // A sample takes at least two bits.
+  if (count > size * 4) return 0;
+  return <u64>(after + 1) << 40 | size << 16 | count;
+}
+
+// @ts-ignore: decorator
+@inline function dataOf(chunk: u64): usize { return <usize>(chunk >> 40); }
+
+// @ts-ignore: decorator
+@inline function sizeOf(chunk: u64): u32 { return <u32>(chunk >> 16) & 0xffffff; }
+
+// @ts-ignore: decorator
+@inline function countOf(chunk: u64): u32 { return <u32>chunk & 0xffff; }
+
+/** Where the frame of a chunk ends. */
+// @ts-ignore: decorator
+@inline function endOf(chunk: u64): usize { return dataOf(chunk) + sizeOf(chunk) + CRC_BYTES; }
+
+/**
+ * Decodes the chunks of so many frames, one behind the other from `at` on, the last of which begins at `lastAt`; none ends
+ * after `end`, which is below 2^24. Columns as `decode` writes them, with room for so many samples. Returns how many were
+ * written, -1 when anything is not as it must be, or -2 less the room that is needed.
+ */
+export function decodeFrames(
+  at: usize, end: usize, frames: u32, lastAt: usize, room: u32, outT: usize, outV: usize, dropStale: u32,
+): i32 {
+  let p = at;
+  let total: u32 = 0;
+  for (let i: u32 = 1; i <= frames; i++) {
+    if (i == frames && p != lastAt) return -1;
+    const chunk = chunkAt(p, end);
+    if (chunk == 0) return -1;
+    total += countOf(chunk);
+    p = endOf(chunk);
+  }
+  if (total > room) return -2 - <i32>total;
+  let o: usize = 0;
+  p = at;
+  for (let i: u32 = 0; i < frames; i++) {
+    const a = chunkAt(p, end);
+    p = endOf(a);
+    const count = countOf(a);
+    const b = i + 1 < frames && count > 1 ? chunkAt(p, end) : 0;
+    let n: i32;
+    if (b != 0 && countOf(b) == count) {
+      n = decodePair(dataOf(a), sizeOf(a), dataOf(b), sizeOf(b), count, outT + o, outV + o, dropStale);
+      p = endOf(b);
+      i++;
+    } else n = decode(dataOf(a), sizeOf(a), count, outT + o, outV + o, dropStale);
+    if (n < 0) return -1;
+    o += <usize>n << 3;
+  }
+  return <i32>(o >> 3);
 }

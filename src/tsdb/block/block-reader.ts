@@ -23,7 +23,7 @@ import { SeriesEntry } from '../index/series-entry.ts';
 import { BlockFiles } from './block-files.ts';
 import type { BlockHandle } from './block-handle.ts';
 import { BlockSeriesSet } from './block-series-set.ts';
-import type { BlockSamples, FoundChunks } from './block-series-set.ts';
+import type { BlockSamples, ChunkRun, FoundChunks } from './block-series-set.ts';
 import { AllChunksBuilder, FoundChunksBuilder, clipChunks } from './found-chunks.ts';
 import { KEPT_SERIES_MAX, SelectCache } from './select-cache.ts';
 import { readTombstones } from './tombstones.ts';
@@ -160,13 +160,22 @@ export class BlockReader implements BlockSamples {
     this.#chunks.forget();
   }
 
-  appendChunk(scratch: XorScratch, ref: number, runEnd: number, dropStale: boolean): void {
+  appendChunks(
+    scratch: XorScratch,
+    { refs, from: k, end, runEnd }: ChunkRun,
+    dropStale: boolean,
+  ): number {
     const chunks = this.#chunks;
+    const ref = refs[k] as number;
     chunks.load(scratch, ref, runEnd);
     const { encoding, from, length, count } = chunks;
     if (HISTOGRAMS.has(encoding)) {
       scratch.skippedHistograms = true;
-      return;
+      return 1;
+    }
+    if (encoding === ENCODING_XOR && k + 1 < end) {
+      const frames = chunks.soundFrames(refs, k, end);
+      if (frames.count > 1 && scratch.appendFrames(frames, dropStale)) return frames.count;
     }
     if (encoding !== ENCODING_XOR && encoding !== ENCODING_XOR2) {
       // Floats that are left out would make an answer that is wrong and looks right.
@@ -175,21 +184,7 @@ export class BlockReader implements BlockSamples {
     } else if (!scratch.appendSource(from, length, count, dropStale, encoding)) {
       throw chunks.corrupt(ref, 'chunk is not a float (XOR) chunk of its count');
     }
-  }
-
-  appendChunkPair(
-    scratch: XorScratch,
-    first: number,
-    second: number,
-    runEnd: number,
-    dropStale: boolean,
-  ): boolean {
-    const chunks = this.#chunks;
-    chunks.load(scratch, first, runEnd);
-    const { encoding, from, length, count } = chunks;
-    if (encoding !== ENCODING_XOR || !chunks.loadBeside(second)) return false;
-    if (chunks.encoding !== ENCODING_XOR || chunks.count !== count) return false;
-    return scratch.appendSourcePair({ from, length }, chunks, count, dropStale);
+    return 1;
   }
 
   appendHistogramChunk(

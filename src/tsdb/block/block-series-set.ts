@@ -5,6 +5,15 @@ import type { Labels } from '../../model/labels.ts';
 import type { ChunkSet } from '../index/chunk-set.ts';
 import type { DeletedInterval } from './tombstones.ts';
 
+/** Chunks of a series: those at refs[from..end]. */
+export interface ChunkRun {
+  readonly refs: Float64Array;
+  readonly from: number;
+  readonly end: number;
+  /** Where the last chunk of the series that will be asked for may end. */
+  readonly runEnd: number;
+}
+
 /** What a set needs of its block. */
 export interface BlockSamples {
   /** The labels of a series by its number. */
@@ -14,18 +23,10 @@ export interface BlockSamples {
   /** To be called before the first chunk of a series is appended. */
   beginSeries(): void;
   /**
-   * Appends a chunk's float samples; one of another kind is passed over. `runEnd` is where the last chunk of the series
-   * that will be asked for may end.
+   * Appends the float samples of the first chunk of a run, and of as many behind it as is fast; answers of how many. Chunks of
+   * another kind are passed over.
    */
-  appendChunk(scratch: XorScratch, ref: number, runEnd: number, dropStale: boolean): void;
-  /** Appends two chunks, one behind the other, at once; false when they are to be appended one by one. */
-  appendChunkPair(
-    scratch: XorScratch,
-    first: number,
-    second: number,
-    runEnd: number,
-    dropStale: boolean,
-  ): boolean;
+  appendChunks(scratch: XorScratch, run: ChunkRun, dropStale: boolean): number;
   /** Appends a chunk's native histograms; one of floats is passed over. `scratch` is used to read with. */
   appendHistogramChunk(
     scratch: XorScratch,
@@ -46,8 +47,10 @@ export interface FoundChunks {
   readonly overlapping: ReadonlySet<number>;
 }
 
-/** perf: what the last chunk of a series may take: most float chunks take less. */
-const LAST_CHUNK_BYTES = 512;
+/** perf: what the only chunk of a series may take: most float chunks take less. */
+const ONLY_CHUNK_BYTES = 512;
+/** limit: of what is read for the last chunk of a series: refs may lie apart for other reasons than the size of a chunk. */
+const LAST_CHUNK_BYTES_MAX = 4096;
 
 /** What Prometheus' head cuts chunks at; compaction leaves them as they are. */
 const SAMPLES_PER_CHUNK = 120;
@@ -86,21 +89,15 @@ export class BlockSeriesSet implements ChunkSet {
     const overlaps = overlapping.has(i);
     const start = scratch.length;
     const end = starts[i + 1] as number;
-    const runEnd = (refs[end - 1] ?? 0) + LAST_CHUNK_BYTES;
+    const runEnd = runEndOf(refs, starts[i] as number, end);
     this.#block.beginSeries();
     const isPlain = !overlaps && deleted === undefined;
-    for (let k = starts[i] as number; k < end; k++) {
-      if (isPlain && k + 1 < end) {
-        const [ref, next] = [refs[k] as number, refs[k + 1] as number];
-        if (this.#block.appendChunkPair(scratch, ref, next, runEnd, dropStale)) {
-          k++;
-          continue;
-        }
-      }
+    for (let k = starts[i] as number; k < end;) {
       // What other sources have put there must be in order before anything can be merged with it.
       if (overlaps && start > 0 && scratch.length > start) scratch.mergeFrom(start);
       const middle = scratch.length;
-      this.#block.appendChunk(scratch, refs[k] as number, runEnd, dropStale);
+      const run = { refs, from: k, end: isPlain ? end : k + 1, runEnd };
+      k += this.#block.appendChunks(scratch, run, dropStale);
       if (deleted !== undefined) removeIntervals(scratch, middle, deleted);
       if (overlaps && middle > start) scratch.mergeFrom(middle);
     }
@@ -110,7 +107,7 @@ export class BlockSeriesSet implements ChunkSet {
     const deleted = this.#block.deleted(this.#series(i)) ?? [];
     const { starts, refs } = this.#found;
     const end = starts[i + 1] as number;
-    const runEnd = (refs[end - 1] ?? 0) + LAST_CHUNK_BYTES;
+    const runEnd = runEndOf(refs, starts[i] as number, end);
     const start = into.length;
     this.#block.beginSeries();
     for (let k = starts[i] as number; k < end; k++)
@@ -159,6 +156,17 @@ export class BlockSeriesSet implements ChunkSet {
     if (series === undefined) throw new RangeError(`BUG: series ${i} of ${this.count}`);
     return series;
   }
+}
+
+/**
+ * Where the chunks refs[from..end] end, about: the last one takes what the one before it does and a bit. perf: too short a guess
+ * reads the last chunk a second time, too long a one reads what nobody asks for.
+ */
+function runEndOf(refs: Float64Array, from: number, end: number): number {
+  const last = refs[end - 1] ?? 0;
+  if (end - from < 2) return last + ONLY_CHUNK_BYTES;
+  const before = last - (refs[end - 2] as number);
+  return last + Math.min(64 + Math.ceil(before * 1.25), LAST_CHUNK_BYTES_MAX);
 }
 
 /** Whether numbers, one or more, ascend by one. */

@@ -11,6 +11,9 @@ import type { PageCache } from './page-cache.ts';
 const GRAIN = 8;
 const WORDS = PAGE_BYTES / GRAIN / 32;
 
+/** The marks of one page: good until another page is marked in its place. */
+export type PageMarks = Uint32Array;
+
 /** The marks of one thread for the pages of a cache: 1/64 of the bytes that it reads of them. */
 export class CheckedPages {
   readonly #cache: PageCache;
@@ -22,18 +25,17 @@ export class CheckedPages {
     this.#cache = cache;
   }
 
-  /** Whether what begins at an offset of the file, whose bytes the cache's last read answered, has been marked. */
-  has(offset: number): boolean {
+  /** The marks of the page whose bytes the cache's last read answered; undefined when there are none. */
+  current(): PageMarks | undefined {
     const slot = this.#cache.lastSlot;
-    if (slot < 0 || this.#generations[slot] !== this.#cache.lastGeneration) return false;
-    const mark = (offset % PAGE_BYTES) >>> 3;
-    return (((this.#marks[slot] as Uint32Array)[mark >>> 5] as number) & (1 << (mark & 31))) !== 0;
+    if (slot < 0 || this.#generations[slot] !== this.#cache.lastGeneration) return undefined;
+    return this.#marks[slot];
   }
 
-  /** Marks what begins at an offset of the file, whose bytes the cache's last read answered. */
-  add(offset: number): void {
+  /** Marks what begins at an offset of the file, whose bytes the cache's last read answered; answers the marks. */
+  add(offset: number): PageMarks | undefined {
     const slot = this.#cache.lastSlot;
-    if (slot < 0) return;
+    if (slot < 0) return undefined;
     const marks = this.#marks[slot] ?? new Uint32Array(WORDS);
     if (this.#generations[slot] !== this.#cache.lastGeneration) {
       marks.fill(0);
@@ -42,7 +44,14 @@ export class CheckedPages {
     }
     const mark = (offset % PAGE_BYTES) >>> 3;
     marks[mark >>> 5] = (marks[mark >>> 5] as number) | (1 << (mark & 31));
+    return marks;
   }
+}
+
+/** Whether what begins at an offset of the file is marked, by the marks of its page. */
+export function isMarked(marks: PageMarks | undefined, offset: number): boolean {
+  const mark = (offset % PAGE_BYTES) >>> 3;
+  return marks !== undefined && ((marks[mark >>> 5] as number) & (1 << (mark & 31))) !== 0;
 }
 
 const byCache = new WeakMap<PageCache, CheckedPages>();

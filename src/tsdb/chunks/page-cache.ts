@@ -17,6 +17,7 @@ import { shielded } from '../../lib/shield.ts';
 export const PAGE_BYTES = 65536;
 /** perf: bytes move by eight; what is read begins so far from the beginning of a word as it does in its file. */
 export const WORD_BYTES = 8;
+const COPY_BY_LOOP_MAX = 64;
 /** How many neighbouring slots a page may live in. */
 const WAYS = 8;
 /** Words of a slot: generation, key high (file), key low (page), bytes held, referenced. */
@@ -274,7 +275,8 @@ function copyWords(
   j: number,
   count: number,
 ): void {
-  for (let k = 0; k < count; k++) to[j + k] = from[i + k] as bigint;
+  if (count >= COPY_BY_LOOP_MAX) to.set(from.subarray(i, i + count), j);
+  else for (let k = 0; k < count; k++) to[j + k] = from[i + k] as bigint;
 }
 
 /** Reads start..stop of a page that begins at a position of a file; false when the file ends early. */

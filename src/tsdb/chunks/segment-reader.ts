@@ -3,13 +3,13 @@
  * from. No chunk is handed out whose checksum is not right.
  */
 import { SOURCE_BYTES_MAX } from '../../chunkenc/xor-scratch.ts';
-import type { XorScratch } from '../../chunkenc/xor-scratch.ts';
+import type { SourceFrames, XorScratch } from '../../chunkenc/xor-scratch.ts';
 import { readU32 } from '../../lib/big-endian.ts';
 import { crc32c } from '../../lib/crc32c.ts';
 import { CorruptionError } from '../../lib/errors.ts';
 import { diskError } from '../../lib/on-disk.ts';
-import { checkedPages } from './checked-pages.ts';
-import type { CheckedPages } from './checked-pages.ts';
+import { checkedPages, isMarked } from './checked-pages.ts';
+import type { CheckedPages, PageMarks } from './checked-pages.ts';
 import { PAGE_BYTES, WORD_BYTES } from './page-cache.ts';
 import type { PageCache, PagedFile, PagedFiles } from './page-cache.ts';
 import {
@@ -54,6 +54,8 @@ export class SegmentReader {
   #segment = -1;
   #start = 0;
   #end = 0;
+  /** Which chunks of the window's page are known to be sound. */
+  #marks: PageMarks | undefined;
   /** Of the chunk loaded last: encoding byte, and how many samples it says it has. */
   encoding = 0;
   count = 0;
@@ -96,24 +98,31 @@ export class SegmentReader {
       this.#fill(scratch, file, segment, offset, frame);
       this.#parseInWindow(file, offset);
     }
-    if (this.#checked.has(offset)) return;
+    if (isMarked(this.#marks, offset)) return;
     const end = this.from + this.length;
     if (crc32c(this.#bytes, this.from - ENCODING_BYTES, end) !== readU32(this.#bytes, end)) {
       throw corrupt('chunk: checksum mismatch', file, offset);
     }
-    this.#checked.add(offset);
+    this.#marks = this.#checked.add(offset);
   }
 
   /**
-   * Sets the fields for a chunk behind the one that was loaded last, when the window has all of it and it is known to be sound:
-   * both are then in the scratch's source. False when not; {@link load} is to be called for it then.
+   * Where the chunks refs[k..end), of which the first was loaded last, are in the scratch's source: as many of them as the window
+   * has the beginnings of and are known to be sound. Whether they lie one behind the other is for who decodes them to see.
    */
-  loadBeside(ref: number): boolean {
-    const segment = Math.floor(ref / SEGMENT_REFS);
-    const offset = ref - segment * SEGMENT_REFS;
-    if (!this.#windowBegins(segment, offset) || !this.#checked.has(offset)) return false;
-    this.#parseInWindow(this.#files.segment(segment), offset);
-    return offset + this.#frameBytes(offset) <= this.#end;
+  soundFrames(refs: Float64Array, k: number, end: number): SourceFrames {
+    const base = this.#segment * SEGMENT_REFS;
+    let next = k + 1;
+    for (; next < end; next++) {
+      const offset = (refs[next] as number) - base;
+      if (!this.#windowBegins(this.#segment, offset) || !isMarked(this.#marks, offset)) break;
+    }
+    return {
+      from: this.#placeOf((refs[k] as number) - base),
+      end: this.#placeOf(this.#end),
+      count: next - k,
+      lastFrom: this.#placeOf((refs[next - 1] as number) - base),
+    };
   }
 
   /** The error for what is wrong with the chunk at a ref. */
@@ -137,6 +146,7 @@ export class SegmentReader {
     // When this throws there is no window.
     this.#segment = -1;
     this.#read(file, offset, Math.min(length, FRAME_BYTES_MAX), words);
+    this.#marks = this.#checked.current();
     this.#segment = segment;
     this.#start = offset;
     this.#end = offset + Math.min(length, FRAME_BYTES_MAX);
@@ -160,14 +170,18 @@ export class SegmentReader {
     return isBehind && offset + PREFIX_BYTES <= this.#end;
   }
 
+  /** Where an offset of the file is in the scratch's source. */
+  #placeOf(offset: number): number {
+    return (this.#start % WORD_BYTES) + (offset - this.#start);
+  }
+
   #parseInWindow(file: PagedFile, offset: number): void {
-    this.#parse(file, offset, this.#bytes, (this.#start % WORD_BYTES) + (offset - this.#start));
+    this.#parse(file, offset, this.#bytes, this.#placeOf(offset));
   }
 
   /** How long the frame is that begins at an offset and was parsed last. */
   #frameBytes(offset: number): number {
-    const at = (this.#start % WORD_BYTES) + (offset - this.#start);
-    return this.from + this.length + CHUNK_CRC_BYTES - at;
+    return this.from + this.length + CHUNK_CRC_BYTES - this.#placeOf(offset);
   }
 
   /** Sets the fields from the frame at a place in bytes, which is at an offset of the file. */

@@ -8,7 +8,7 @@ import { crc32c } from '../../lib/crc32c.ts';
 import { CorruptionError } from '../../lib/errors.ts';
 import { diskError, onDisk } from '../../lib/on-disk.ts';
 import { sizeUvarint } from '../../lib/varint.ts';
-import { checkedPages } from '../chunks/checked-pages.ts';
+import { checkedPages, isMarked } from '../chunks/checked-pages.ts';
 import type { CheckedPages } from '../chunks/checked-pages.ts';
 import {
   ENTRY_CRC_BYTES,
@@ -167,7 +167,7 @@ export class ChunkSource {
       throw fail('head chunk lies outside its file');
     const at = start % WORD_BYTES;
     const end = at + head + length;
-    if (!this.#checked.has(start)) {
+    if (!isMarked(this.#checked.current(), start)) {
       if (crc32c(this.#bytes, at, end) !== readU32(this.#bytes, end))
         throw fail('head chunk: checksum mismatch');
       this.#checked.add(start);
