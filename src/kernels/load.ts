@@ -93,6 +93,7 @@ export interface WindowsKernel {
     present: number,
   ): number;
   addSum(a: number, b: number, n: number, values: number, present: number, steps: number): void;
+  finishSums(a: number, b: number, n: number, cells: number, present: number): void;
 }
 
 /** Exports of the kernel of samples as JSON, see json-samples.as.ts; addresses are bytes in its memory. */

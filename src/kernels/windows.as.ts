@@ -229,6 +229,18 @@ export function addSum(a: usize, b: usize, n: usize, values: usize, present: usi
   if (s < steps) addOne(a + at8, b + at8, n + (<usize>s << 2), values + at8, present + s);
 }
 
+/**
+ * Makes values of the sums of so many cells: f64 over the ones at `a`, with a byte a cell at `present`: whether there is one. That
+ * may be where the counts are.
+ */
+export function finishSums(a: usize, b: usize, n: usize, cells: i32, present: usize): void {
+  for (let i: i32 = 0; i < cells; i++) {
+    const at8 = <usize>i << 3;
+    store<f64>(a + at8, load<f64>(a + at8) + load<f64>(b + at8));
+    store<u8>(present + i, u8(load<u32>(n + (<usize>i << 2)) != 0));
+  }
+}
+
 function addOne(a: usize, b: usize, n: usize, value: usize, present: usize): void {
   if (load<u8>(present) != 1) return;
   const x = load<f64>(value);

@@ -8,9 +8,9 @@ const STALE: u64 = 0x7ff0000000000002;
 
 // @ts-ignore: decorator
 @inline function be64(p: usize): u64 {
-  // One instruction; bswap<u64> is a dozen.
+  // One instruction; bswap<u64> is a dozen. A lane of floats is one to take out, one of integers two.
   const order = i8x16(7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8);
-  return i64x2.extract_lane(i8x16.swizzle(v128.load(p), order), 0);
+  return reinterpret<u64>(f64x2.extract_lane(i8x16.swizzle(v128.load(p), order), 0));
 }
 
 /** So many bits from a bit on, and others behind them. */
@@ -131,42 +131,57 @@ export function decode(src: usize, len: u32, count: u32, outT: usize, outV: usiz
 /**
  * Two chunks of as many samples, two or more, at once: one waits for its bits while the other is computed. Samples of the second
  * follow those of the first. Returns how many were written, or -1 when anything is wrong with either. The loop is that of
- * `decode`, twice.
+ * `decode`, twice, with `right` for 64 less the bits of a value: 64 before any window was given.
  */
 function decodePair(
   srcA: usize, lenA: u32, srcB: usize, lenB: u32, count: u32, outT: usize, outV: usize, dropStale: u32,
 ): i32 {
-  const endA: usize = srcA + lenA, endB: usize = srcB + lenB;
-  let oA: usize = 0, oB: usize = <usize>count << 3;
+  const endA: usize = srcA + lenA;
   const startA = varintEnd(srcA + 2, endA);
   if (startA == 0 || startA + 8 > endA) return -1;
   const deltaAAt = varintEnd(startA + 8, endA);
   if (deltaAAt == 0) return -1;
   const firstA: u64 = uvarint(srcA + 2);
   let tA: i64 = <i64>(firstA >> 1) ^ -(<i64>(firstA & 1)), deltaA: i64 = <i64>uvarint(startA + 8);
-  let vA: u64 = be64(startA), bitsA: u64 = 0, trailA: u64 = 0;
+  let vA: u64 = be64(startA), rightA: u64 = 64, trailA: u64 = 0;
   let bpA: u32 = <u32>deltaAAt << 3;
   const bitEndA: u32 = <u32>endA << 3;
-  if (!(vA == STALE && dropStale)) { store<f64>(outT + oA, <f64>tA); store<u64>(outV + oA, vA); oA += 8; }
+  let outTA: usize = outT, outVA: usize = outV;
+  const endB: usize = srcB + lenB;
   const startB = varintEnd(srcB + 2, endB);
   if (startB == 0 || startB + 8 > endB) return -1;
   const deltaBAt = varintEnd(startB + 8, endB);
   if (deltaBAt == 0) return -1;
   const firstB: u64 = uvarint(srcB + 2);
   let tB: i64 = <i64>(firstB >> 1) ^ -(<i64>(firstB & 1)), deltaB: i64 = <i64>uvarint(startB + 8);
-  let vB: u64 = be64(startB), bitsB: u64 = 0, trailB: u64 = 0;
+  let vB: u64 = be64(startB), rightB: u64 = 64, trailB: u64 = 0;
   let bpB: u32 = <u32>deltaBAt << 3;
   const bitEndB: u32 = <u32>endB << 3;
-  if (!(vB == STALE && dropStale)) { store<f64>(outT + oB, <f64>tB); store<u64>(outV + oB, vB); oB += 8; }
+  let outTB: usize = outT + (<usize>count << 3), outVB: usize = outV + (<usize>count << 3);
+  if (!(vA == STALE && dropStale)) {
+    store<f64>(outTA, <f64>tA);
+    store<u64>(outVA, vA);
+    outTA += 8;
+    outVA += 8;
+  }
+  if (!(vB == STALE && dropStale)) {
+    store<f64>(outTB, <f64>tB);
+    store<u64>(outVB, vB);
+    outTB += 8;
+    outVB += 8;
+  }
   for (let i: u32 = 1; i < count; i++) {
     let wA: u64 = be64(<usize>(bpA >> 3)) << (bpA & 7);
     if (i > 1) {
       const kindA: u64 = wA >> 62;
       if (kindA == 2) {
-        deltaA += <i64>(((wA << 2 >> 50) + 8191) & 16383) - 8191;
-        wA <<= 16; bpA += 16;
+        const dA: i64 = <i64>(wA << 2) >> 50;
+        deltaA += dA == -8192 ? 8192 : dA;
+        wA <<= 16;
+        bpA += 16;
       } else if (kindA < 2) {
-        wA <<= 1; bpA += 1;
+        wA <<= 1;
+        bpA += 1;
       } else {
         deltaA += longDelta(wA, bpA);
         bpA += longSize(wA);
@@ -177,29 +192,34 @@ function decodePair(
     if (<i64>wA >= 0) bpA += 1;
     else {
       const ownA: u64 = 0 - ((wA >> 62) & 1);
-      const ownBitsA: u64 = (((wA << 7 >> 58) - 1) & 63) + 1;
-      const ownTrailA: u64 = 64 - (wA << 2 >> 59) - ownBitsA;
-      if (<i64>(ownTrailA & ownA) < 0) return -1;
-      bitsA ^= (bitsA ^ ownBitsA) & ownA;
-      trailA ^= (trailA ^ ownTrailA) & ownA;
-      if (bitsA == 0) return -1;
+      const ownRightA: u64 = (0 - (wA << 7 >> 58)) & 63;
+      rightA ^= (rightA ^ ownRightA) & ownA;
+      trailA ^= (trailA ^ (ownRightA - (wA << 2 >> 59))) & ownA;
+      if (<i64>(trailA | (63 - rightA)) < 0) return -1;
       const headA: u64 = 2 + (ownA & 11);
       bpA += <u32>headA;
-      let xA: u64 = wA << headA;
-      if (bitsA > 28) xA = bitsAt(bpA, bitsA);
-      vA ^= (xA >> (64 - bitsA)) << trailA;
-      bpA += <u32>bitsA;
+      const xA: u64 = rightA < 36 ? bitsAt(bpA, 64 - rightA) : wA << headA;
+      vA ^= (xA >> rightA) << trailA;
+      bpA += 64 - <u32>rightA;
     }
     if (bpA > bitEndA) return -1;
-    if (!(vA == STALE && dropStale)) { store<f64>(outT + oA, <f64>tA); store<u64>(outV + oA, vA); oA += 8; }
+    if (!(vA == STALE && dropStale)) {
+      store<f64>(outTA, <f64>tA);
+      store<u64>(outVA, vA);
+      outTA += 8;
+      outVA += 8;
+    }
     let wB: u64 = be64(<usize>(bpB >> 3)) << (bpB & 7);
     if (i > 1) {
       const kindB: u64 = wB >> 62;
       if (kindB == 2) {
-        deltaB += <i64>(((wB << 2 >> 50) + 8191) & 16383) - 8191;
-        wB <<= 16; bpB += 16;
+        const dB: i64 = <i64>(wB << 2) >> 50;
+        deltaB += dB == -8192 ? 8192 : dB;
+        wB <<= 16;
+        bpB += 16;
       } else if (kindB < 2) {
-        wB <<= 1; bpB += 1;
+        wB <<= 1;
+        bpB += 1;
       } else {
         deltaB += longDelta(wB, bpB);
         bpB += longSize(wB);
@@ -210,29 +230,31 @@ function decodePair(
     if (<i64>wB >= 0) bpB += 1;
     else {
       const ownB: u64 = 0 - ((wB >> 62) & 1);
-      const ownBitsB: u64 = (((wB << 7 >> 58) - 1) & 63) + 1;
-      const ownTrailB: u64 = 64 - (wB << 2 >> 59) - ownBitsB;
-      if (<i64>(ownTrailB & ownB) < 0) return -1;
-      bitsB ^= (bitsB ^ ownBitsB) & ownB;
-      trailB ^= (trailB ^ ownTrailB) & ownB;
-      if (bitsB == 0) return -1;
+      const ownRightB: u64 = (0 - (wB << 7 >> 58)) & 63;
+      rightB ^= (rightB ^ ownRightB) & ownB;
+      trailB ^= (trailB ^ (ownRightB - (wB << 2 >> 59))) & ownB;
+      if (<i64>(trailB | (63 - rightB)) < 0) return -1;
       const headB: u64 = 2 + (ownB & 11);
       bpB += <u32>headB;
-      let xB: u64 = wB << headB;
-      if (bitsB > 28) xB = bitsAt(bpB, bitsB);
-      vB ^= (xB >> (64 - bitsB)) << trailB;
-      bpB += <u32>bitsB;
+      const xB: u64 = rightB < 36 ? bitsAt(bpB, 64 - rightB) : wB << headB;
+      vB ^= (xB >> rightB) << trailB;
+      bpB += 64 - <u32>rightB;
     }
     if (bpB > bitEndB) return -1;
-    if (!(vB == STALE && dropStale)) { store<f64>(outT + oB, <f64>tB); store<u64>(outV + oB, vB); oB += 8; }
+    if (!(vB == STALE && dropStale)) {
+      store<f64>(outTB, <f64>tB);
+      store<u64>(outVB, vB);
+      outTB += 8;
+      outVB += 8;
+    }
   }
   // What the first has left out.
-  const sizeB: usize = oB - (<usize>count << 3);
-  if (oA < <usize>count << 3) {
-    memory.copy(outT + oA, outT + (<usize>count << 3), sizeB);
-    memory.copy(outV + oA, outV + (<usize>count << 3), sizeB);
+  const nA: usize = outTA - outT, sizeB: usize = outTB - outT - (<usize>count << 3);
+  if (nA < <usize>count << 3) {
+    memory.copy(outTA, outT + (<usize>count << 3), sizeB);
+    memory.copy(outVA, outV + (<usize>count << 3), sizeB);
   }
-  return <i32>((oA + sizeB) >> 3);
+  return <i32>((nA + sizeB) >> 3);
 }
 
 /** As src/chunkenc/encodings.ts and src/tsdb/chunks/segment-format.ts say. */

@@ -173,35 +173,46 @@ export function hasAny({ present, steps }: StepVectors, row: number): boolean {
  * for a 0 looks at each.
  */
 export function countPresent(present: Uint8Array): number {
-  const { first, words } = wordsOf(present);
-  let ones = 0;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i] as number;
-    ones += Math.imul((word | (word >>> 1)) & 0x01010101, 0x01010101) >>> 24;
-  }
-  for (let i = 0; i < first; i++) if (present[i] !== 0) ones++;
-  for (let i = first + words.length * 4; i < present.length; i++) if (present[i] !== 0) ones++;
-  return ones;
-}
-
-/** Whether all cells, of a row or of vectors, hold numbers. perf: four at a time. */
-export function isFull(present: Uint8Array): boolean {
-  const { first, words } = wordsOf(present);
-  for (let i = 0; i < words.length; i++) if (words[i] !== 0x01010101) return false;
-  for (let i = 0; i < first; i++) if (present[i] !== FLOAT) return false;
-  for (let i = first + words.length * 4; i < present.length; i++)
-    if (present[i] !== FLOAT) return false;
-  return true;
-}
-
-/** The words among bytes, and how many bytes are before them: words begin at multiples of four, rows anywhere. */
-function wordsOf({ buffer, byteOffset, length }: Uint8Array): {
-  readonly first: number;
-  readonly words: Int32Array;
-} {
+  const { buffer, byteOffset, length } = present;
+  // Words begin at multiples of four, rows anywhere.
   const first = Math.min(-byteOffset & 3, length);
   const count = (length - first) >> 2;
-  return { first, words: new Int32Array(buffer, count === 0 ? 0 : byteOffset + first, count) };
+  const words = new Int32Array(buffer, count === 0 ? 0 : byteOffset + first, count);
+  return (
+    countInWords(words) +
+    countInBytes(present, 0, first) +
+    countInBytes(present, first + count * 4, length)
+  );
+}
+
+function countInWords(words: Int32Array): number {
+  let count = 0;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as number;
+    count += Math.imul((word | (word >>> 1)) & 0x01010101, 0x01010101) >>> 24;
+  }
+  return count;
+}
+
+function countInBytes(present: Uint8Array, from: number, to: number): number {
+  let count = 0;
+  for (let i = from; i < to; i++) if (present[i] !== 0) count++;
+  return count;
+}
+
+const FLOATS = new Uint8Array(65536).fill(FLOAT);
+
+/**
+ * Whether all cells, of a row or of vectors, hold numbers. perf: done by the library: a loop that is long and hardly ever called
+ * is interpreted.
+ */
+export function isFull(present: Uint8Array): boolean {
+  for (let at = 0; at < present.length; at += FLOATS.length) {
+    const piece = present.subarray(at, at + FLOATS.length);
+    const floats = piece.length === FLOATS.length ? FLOATS : FLOATS.subarray(0, piece.length);
+    if (Buffer.compare(piece, floats) !== 0) return false;
+  }
+  return true;
 }
 
 /** The vectors without the rows that have no value at any step. */

@@ -214,36 +214,30 @@ export class KernelWindows {
 
   /** The sums of the groups from a number on, in arrays of their own. */
   states(first: number): GroupStates {
-    const states = newStates('sum', this.#groups - first, this.#spec.steps);
-    const { a, b, n } = this.#sumsOf(first, this.#groups);
-    states.a.set(a);
-    states.b.set(b);
-    states.n.set(n);
+    const { buffer } = this.#home.memory;
+    const { steps } = this.#spec;
+    const { a, b, n } = this.#sums;
+    const states = newStates('sum', this.#groups - first, steps);
+    const cells = states.n.length;
+    const before = first * steps;
+    states.a.set(new Float64Array(buffer, a + before * 8, cells));
+    states.b.set(new Float64Array(buffer, b + before * 8, cells));
+    states.n.set(new Uint32Array(buffer, n + before * 4, cells));
     return states;
   }
 
-  /** The sums of the first groups as values, row-major by group: what finishStates makes of their states. */
+  /**
+   * The sums of the first groups as values, row-major by group: what finishStates makes of their states. They are no sums any more
+   * afterwards.
+   */
   finish(groups: number): { values: Float64Array; present: Uint8Array } {
-    const { a, b, n } = this.#sumsOf(0, groups);
-    const cells = n.length;
-    const values = new Float64Array(cells);
-    const present = new Uint8Array(cells);
-    for (let i = 0; i < cells; i++) {
-      values[i] = (a[i] as number) + (b[i] as number);
-      present[i] = n[i] === 0 ? 0 : 1;
-    }
-    return { values, present };
-  }
-
-  /** Views of the sums of the groups from … to (exclusive). */
-  #sumsOf(from: number, to: number): Pick<GroupStates, 'a' | 'b' | 'n'> {
     const { buffer } = this.#home.memory;
-    const { steps } = this.#spec;
-    const [first, cells] = [from * steps, (to - from) * steps];
+    const cells = groups * this.#spec.steps;
+    const { a, b, n } = this.#sums;
+    this.#kernel.finishSums(a, b, n, cells, n);
     return {
-      a: new Float64Array(buffer, this.#sums.a + first * 8, cells),
-      b: new Float64Array(buffer, this.#sums.b + first * 8, cells),
-      n: new Uint32Array(buffer, this.#sums.n + first * 4, cells),
+      values: new Float64Array(buffer, a, cells).slice(),
+      present: new Uint8Array(buffer, n, cells).slice(),
     };
   }
 
