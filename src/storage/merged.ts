@@ -26,8 +26,15 @@ export interface MergedSource {
   readonly externalLabels: Labels;
 }
 
-/** Where the samples of one merged series are: set number and index, most often one. */
-type Parts = readonly (readonly [number, number])[];
+/**
+ * Where the samples of merged series are: those of series i are the parts starts[i]..starts[i + 1], most often one, each a set
+ * number and the index of a series in it. Columns: other threads get a copy.
+ */
+interface Parts {
+  readonly starts: Uint32Array;
+  readonly sets: Uint16Array;
+  readonly indexes: Uint32Array;
+}
 
 /** Sources seen as one storage. */
 export class MergedQueryable implements Queryable {
@@ -160,26 +167,28 @@ function mergeRuns(a: Entry[], b: Entry[]): Entry[] {
 }
 
 /** One series of each run of entries with equal labels. */
-function chainEqual(entries: readonly Entry[]): { labels: Labels[]; parts: Parts[] } {
+function chainEqual(entries: readonly Entry[]): { labels: Labels[]; parts: Parts } {
   const labels: Labels[] = [];
-  const parts: (readonly [number, number])[][] = [];
+  const starts = new Uint32Array(entries.length + 1);
+  const sets = new Uint16Array(entries.length);
+  const indexes = new Uint32Array(entries.length);
   let last: Labels | undefined;
-  for (const entry of entries) {
-    const part = [entry.set, entry.index] as const;
-    if (last !== undefined && equalLabels(last, entry.labels)) parts.at(-1)?.push(part);
-    else {
+  for (const [part, entry] of entries.entries()) {
+    sets[part] = entry.set;
+    indexes[part] = entry.index;
+    if (last === undefined || !equalLabels(last, entry.labels)) {
       last = entry.labels;
       labels.push(last);
-      parts.push([part]);
     }
+    starts[labels.length] = part + 1;
   }
-  return { labels, parts };
+  return { labels, parts: { starts: starts.subarray(0, labels.length + 1), sets, indexes } };
 }
 
 /** The payload of shared merged series: what each source shares, and the parts, whose indexes count within it. */
 interface SharedMerged {
   readonly sources: readonly { readonly number: number; readonly series: SharedSeries }[];
-  readonly parts: readonly Parts[];
+  readonly parts: Parts;
 }
 
 /** The matchers left for a source; undefined when its external labels do not match. */
@@ -206,14 +215,14 @@ class MergedSeriesSet implements SeriesSet {
   readonly #range: TimeRange;
   readonly #sets: readonly SeriesSet[];
   readonly #sourceNumbers: readonly number[];
-  readonly #parts: readonly Parts[];
+  readonly #parts: Parts;
   readonly #labels: readonly Labels[] | undefined;
 
   constructor(
     range: TimeRange,
     sets: readonly SeriesSet[],
     sourceNumbers: readonly number[],
-    parts: readonly Parts[],
+    parts: Parts,
     labels: readonly Labels[] | undefined,
   ) {
     this.#range = range;
@@ -224,7 +233,7 @@ class MergedSeriesSet implements SeriesSet {
   }
 
   get count(): number {
-    return this.#parts.length;
+    return this.#parts.starts.length - 1;
   }
 
   get warnings(): readonly string[] {
@@ -239,32 +248,31 @@ class MergedSeriesSet implements SeriesSet {
 
   sampleEstimate(i: number): number {
     let count = 0;
-    for (const [set, index] of this.#part(i)) count += this.#set(set).sampleEstimate(index);
+    for (let part = this.#first(i); part < this.#end(i); part++)
+      count += this.#set(part).sampleEstimate(this.#index(part));
     return count;
   }
 
   load(from: number, to: number): Promise<void> | undefined {
     const loads: Promise<void>[] = [];
-    for (let i = from; i < to; i++) {
-      for (const [set, index] of this.#part(i)) {
-        const load = this.#set(set).load(index, index + 1);
-        if (load !== undefined) loads.push(load);
-      }
+    if (from === to) return undefined;
+    for (let part = this.#first(from); part < this.#end(to - 1); part++) {
+      const index = this.#index(part);
+      const load = this.#set(part).load(index, index + 1);
+      if (load !== undefined) loads.push(load);
     }
     return loads.length === 0 ? undefined : Promise.all(loads).then(() => undefined);
   }
 
   readFloats(i: number, into: FloatColumns, dropStale: boolean): void {
-    const part = this.#part(i);
-    const [first, ...others] = part;
-    if (first === undefined) throw new Error('BUG: a merged series without parts');
-    this.#set(first[0]).readFloats(first[1], into, dropStale);
+    const first = this.#first(i);
+    this.#set(first).readFloats(this.#index(first), into, dropStale);
     let { mayHaveHistograms } = into;
-    for (const [set, index] of others) {
+    for (let part = first + 1; part < this.#end(i); part++) {
       // The next read may reuse the memory that the columns are views of.
       const t = into.t.slice(0, into.length);
       const v = copyBits(into.v, into.length);
-      this.#set(set).readFloats(index, into, dropStale);
+      this.#set(part).readFloats(this.#index(part), into, dropStale);
       mayHaveHistograms ||= into.mayHaveHistograms;
       chain(t, v, into);
     }
@@ -272,32 +280,37 @@ class MergedSeriesSet implements SeriesSet {
   }
 
   readHistograms(i: number, into: HistogramColumns, dropStale: boolean): void {
-    const [first, ...others] = this.#part(i);
-    if (first === undefined) throw new Error('BUG: a merged series without parts');
-    this.#set(first[0]).readHistograms(first[1], into, dropStale);
-    for (const [set, index] of others) {
+    const [first, end] = [this.#first(i), this.#end(i)];
+    this.#set(first).readHistograms(this.#index(first), into, dropStale);
+    for (let part = first + 1; part < end; part++) {
       const more = new HistogramColumns();
-      this.#set(set).readHistograms(index, more, dropStale);
+      this.#set(part).readHistograms(this.#index(part), more, dropStale);
       for (let k = 0; k < more.length; k++) into.addFrom(more, k);
     }
-    if (others.length > 0) orderHistograms(into, { ...this.#range, dropStale });
+    if (end - first > 1) orderHistograms(into, { ...this.#range, dropStale });
   }
 
   share(from: number, to: number): SharedSeries {
+    const { starts, sets } = this.#parts;
+    const [first, end] = [starts[from] as number, starts[to] as number];
     const picked: number[][] = this.#sets.map(() => []);
-    const parts = this.#parts.slice(from, to).map((part) =>
-      part.map(([set, index]): [number, number] => {
-        const list = picked[set] as number[];
-        list.push(index);
-        return [set, list.length - 1];
-      }),
-    );
+    const indexes = new Uint32Array(end - first);
+    for (let part = first; part < end; part++) {
+      const list = picked[sets[part] as number] as number[];
+      indexes[part - first] = list.length;
+      list.push(this.#index(part));
+    }
+    const parts: Parts = {
+      starts: starts.slice(from, to + 1).map((start) => start - first),
+      sets: sets.slice(first, end),
+      indexes,
+    };
     const sources = this.#sets.map((set, n) => ({
       number: this.#sourceNumbers[n] as number,
       series: set.sharePicked(picked[n] as number[]),
     }));
     const payload: SharedMerged = { sources, parts };
-    return { count: parts.length, mint: this.#range.mint, maxt: this.#range.maxt, payload };
+    return { count: to - from, mint: this.#range.mint, maxt: this.#range.maxt, payload };
   }
 
   sharePicked(): SharedSeries {
@@ -308,14 +321,21 @@ class MergedSeriesSet implements SeriesSet {
     for (const set of this.#sets) set.close();
   }
 
-  #part(i: number): Parts {
-    const part = this.#parts[i];
-    if (part === undefined) throw new RangeError(`BUG: series ${i} of ${this.#parts.length}`);
-    return part;
+  #first(i: number): number {
+    if (i >= this.count) throw new RangeError(`BUG: series ${i} of ${this.count}`);
+    return this.#parts.starts[i] as number;
   }
 
-  #set(number: number): SeriesSet {
-    return this.#sets[number] as SeriesSet;
+  #end(i: number): number {
+    return this.#parts.starts[i + 1] as number;
+  }
+
+  #set(part: number): SeriesSet {
+    return this.#sets[this.#parts.sets[part] as number] as SeriesSet;
+  }
+
+  #index(part: number): number {
+    return this.#parts.indexes[part] as number;
   }
 }
 

@@ -19,14 +19,12 @@ import type {
   RangeParams,
 } from '../../http/query-service.ts';
 import type { QueryStatistics } from '../../http/query-stats.ts';
-import { yieldToEventLoop } from '../../lib/yield.ts';
 import { EMPTY_LABELS, Labels, compareLabels } from '../../model/labels.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
 import type { Task, TaskContext } from '../../ops/worker-runtime.ts';
 import { Engine } from '../../promql/engine.ts';
 import type { Times } from '../../promql/engine.ts';
-import { runFragment } from '../../promql/exec/fragment.ts';
 import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
 import type { ParseOptions } from '../../promql/parse/options.ts';
 import type { PlanTree } from '../../promql/plan/print-plan.ts';
@@ -37,6 +35,8 @@ import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { headCardinality } from '../../tsdb/head/head-cardinality.ts';
 import { TsdbReader } from '../../tsdb/tsdb-reader.ts';
 import type { TsdbHandle } from '../../tsdb/tsdb-reader.ts';
+import { divideFragments, runSentFragment } from './divide-fragments.ts';
+import type { Divided, SentFragment } from './divide-fragments.ts';
 import { encodeInParts, encodePart, partsOf } from './encode-matrix.ts';
 import type { RowEncoder } from './encode-matrix.ts';
 import { evaluationError, statisticsOf } from './query-figures.ts';
@@ -139,10 +139,10 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
       }),
     'query.explain': (params: InstantParams | RangeParams) =>
       explainAnswer(engine.explain(params.query, timesOf(params), lookbackOf(params))),
-    'query.fragment': (fragment: Fragment, { signal }: TaskContext) =>
+    'query.fragment': (fragment: SentFragment, { signal }: TaskContext) =>
       evaluating(async () => {
-        const result = await runFragment(fragment, queryable, signal);
-        return new Transfer(result, resultBuffers(result));
+        const result = await runSentFragment(fragment, queryable, signal);
+        return result === undefined ? undefined : new Transfer(result, resultBuffers(result));
       }),
     'query.encode': encodePart,
     'query.readPage': async ({ body, cursor }: ReadPageParams, { signal }: TaskContext) => {
@@ -217,33 +217,6 @@ function queryOptions(
     ...lookbackOf(params),
     runFragments: (fragments) => divideFragments(fragments, context, divided),
   };
-}
-
-/** What fragments are divided by, and where those that stay run. */
-interface Divided {
-  readonly workers: number;
-  readonly queryable: Queryable;
-}
-
-/** Runs as many fragments here as fall to one of the workers, and the others elsewhere meanwhile. */
-async function divideFragments(
-  fragments: readonly Fragment[],
-  context: TaskContext,
-  { workers, queryable }: Divided,
-): Promise<FragmentResult[]> {
-  const away = fragments.length - Math.ceil(fragments.length / workers);
-  const others = fragments
-    .slice(0, away)
-    .map((fragment) => context.runElsewhere('query.fragment', fragment) as Promise<FragmentResult>);
-  // Heard below; when a fragment of ours fails first, nobody waits for the others.
-  for (const other of others) other.catch(() => undefined);
-  const own: FragmentResult[] = [];
-  for (const fragment of fragments.slice(away)) {
-    own.push(await runFragment(fragment, queryable, context.signal));
-    // What others ask of this worker has its turn.
-    await yieldToEventLoop();
-  }
-  return [...(await Promise.all(others)), ...own];
 }
 
 function lookbackOf({ lookbackMs }: QueryParams): { lookbackDeltaMs?: number } {
