@@ -1,5 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
+import { runFragment } from '../../promql/exec/fragment.ts';
 import type { Fragment } from '../../promql/exec/fragment.ts';
 import type { FloatColumns, Queryable, SeriesSet } from '../../storage/storage.ts';
 import { divideFragments, runSentFragment } from './divide-fragments.ts';
@@ -43,13 +44,17 @@ function makeFragments(count: number): Fragment[] {
 
 type Elsewhere = (sent: SentFragment) => Promise<unknown>;
 
-async function divide(fragments: number, workers: number, elsewhere: Elsewhere) {
+async function divide(count: number, workers: number, elsewhere: Elsewhere) {
   const { opened, queryable } = storage();
-  const context = {
-    signal: NEVER,
-    runElsewhere: (_: string, sent: unknown) => elsewhere(sent as SentFragment),
+  const made = makeFragments(count);
+  const share = (number: number): Fragment => made[number] as Fragment;
+  const fragments = {
+    count,
+    share,
+    run: (number: number) => runFragment(share(number), queryable),
   };
-  const results = await divideFragments(makeFragments(fragments), context, { workers, queryable });
+  const runElsewhere = (_: string, sent: unknown) => elsewhere(sent as SentFragment);
+  const results = await divideFragments(fragments, { runElsewhere }, workers);
   return { here: opened, sizes: results.map(({ counts }) => counts.length) };
 }
 

@@ -5,14 +5,8 @@
 import { yieldToEventLoop } from '../../lib/yield.ts';
 import type { TaskContext } from '../../ops/worker-runtime.ts';
 import { runFragment } from '../../promql/exec/fragment.ts';
-import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
+import type { Fragment, FragmentResult, FragmentSource } from '../../promql/exec/fragment.ts';
 import type { Queryable } from '../../storage/storage.ts';
-
-/** What fragments are divided by, and where those that stay run. */
-export interface Divided {
-  readonly workers: number;
-  readonly queryable: Queryable;
-}
 
 /** A fragment for another worker. */
 export interface SentFragment {
@@ -39,32 +33,34 @@ function claim(claims: Int32Array, number: number): boolean {
 
 /** Runs fragments here and elsewhere; results are in their order. */
 export async function divideFragments(
-  fragments: readonly Fragment[],
-  { runElsewhere, signal }: Pick<TaskContext, 'runElsewhere' | 'signal'>,
-  { workers, queryable }: Divided,
+  fragments: FragmentSource,
+  { runElsewhere }: Pick<TaskContext, 'runElsewhere'>,
+  workers: number,
 ): Promise<FragmentResult[]> {
-  const away = fragments.length - Math.ceil(fragments.length / workers);
+  const { count } = fragments;
+  const away = count - Math.ceil(count / workers);
   const claims = new Int32Array(new SharedArrayBuffer(away * 4));
-  const others = fragments.slice(0, away).map((fragment, number) => {
-    const sent: SentFragment = { fragment, claims: claims.buffer, number };
-    return runElsewhere('query.fragment', sent) as Promise<FragmentResult | undefined>;
-  });
-  // Heard below; when a fragment of ours fails first, nobody waits for the others.
-  for (const other of others) other.catch(() => undefined);
+  const others: Promise<FragmentResult | undefined>[] = [];
+  for (let number = 0; number < away; number++) {
+    const sent: SentFragment = { fragment: fragments.share(number), claims: claims.buffer, number };
+    const other = runElsewhere('query.fragment', sent) as Promise<FragmentResult | undefined>;
+    // Heard below; when a fragment of ours fails first, nobody waits for the others.
+    other.catch(() => undefined);
+    others.push(other);
+  }
   const own: FragmentResult[] = [];
   // From the end on: others begin with the first one.
-  for (let number = fragments.length - 1; number >= 0; number--) {
+  for (let number = count - 1; number >= 0; number--) {
     if (number < away && !claim(claims, number)) continue;
-    own[number] = await runFragment(fragments[number] as Fragment, queryable, signal);
+    own[number] = await fragments.run(number);
     // What others ask of this worker has its turn.
     await yieldToEventLoop();
   }
   const theirs = await Promise.all(others);
   const results: FragmentResult[] = [];
-  for (const [number, fragment] of fragments.entries()) {
+  for (let number = 0; number < count; number++) {
     // A worker that ended with a fragment of its leaves it claimed, and done by nobody.
-    const result = own[number] ?? theirs[number] ?? runFragment(fragment, queryable, signal);
-    results.push(await result);
+    results.push(own[number] ?? theirs[number] ?? (await fragments.run(number)));
   }
   return results;
 }

@@ -43,9 +43,9 @@ test('parts are the bytes of the whole', async () => {
 });
 
 test('only what has many samples is split, and no further than there are rows and workers', () => {
-  assert.equal(partsOf(matrix([9_000, 9_000]), 4), 1);
-  assert.equal(partsOf(matrix([20_000, 20_000]), 4), 2);
-  assert.equal(partsOf(matrix([20_000, 20_000, 20_000]), 2), 2);
-  assert.equal(partsOf(matrix([25_000]), 4), 1);
+  assert.equal(partsOf(matrix([25_000, 25_000]), 4), 1);
+  assert.equal(partsOf(matrix([35_000, 35_000]), 4), 2);
+  assert.equal(partsOf(matrix([35_000, 35_000, 35_000]), 2), 2);
+  assert.equal(partsOf(matrix([70_000]), 4), 1);
   assert.equal(partsOf(matrix(Array.from({ length: 3000 }, () => 10)), 4), 1);
 });

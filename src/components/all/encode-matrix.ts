@@ -8,8 +8,8 @@ import { NO_HISTOGRAMS } from '../../model/float-histogram/matrix-histograms.ts'
 import { Transfer } from '../../ops/worker-protocol.ts';
 import type { MatrixResult } from '../../promql/result.ts';
 
-/** limit: handing rows to another worker costs about what writing a thousand samples does. */
-const PART_POINTS_MIN = 10_000;
+/** limit: handing rows to another worker and back takes a millisecond or two, writing so many samples one and a half. */
+const PART_POINTS_MIN = 30_000;
 /** Rows that are mostly labels are not worth it: those are copied on the way, a string at a time. */
 const ROW_POINTS_MIN = 16;
 

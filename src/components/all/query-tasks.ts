@@ -25,7 +25,7 @@ import { Transfer } from '../../ops/worker-protocol.ts';
 import type { Task, TaskContext } from '../../ops/worker-runtime.ts';
 import { Engine } from '../../promql/engine.ts';
 import type { Times } from '../../promql/engine.ts';
-import type { Fragment, FragmentResult } from '../../promql/exec/fragment.ts';
+import type { FragmentResult, FragmentRunner } from '../../promql/exec/fragment.ts';
 import type { ParseOptions } from '../../promql/parse/options.ts';
 import type { PlanTree } from '../../promql/plan/print-plan.ts';
 import type { QueryResult } from '../../promql/result.ts';
@@ -36,7 +36,7 @@ import { headCardinality } from '../../tsdb/head/head-cardinality.ts';
 import { TsdbReader } from '../../tsdb/tsdb-reader.ts';
 import type { TsdbHandle } from '../../tsdb/tsdb-reader.ts';
 import { divideFragments, runSentFragment } from './divide-fragments.ts';
-import type { Divided, SentFragment } from './divide-fragments.ts';
+import type { SentFragment } from './divide-fragments.ts';
 import { encodeInParts, encodePart, partsOf } from './encode-matrix.ts';
 import type { RowEncoder } from './encode-matrix.ts';
 import { evaluationError, statisticsOf } from './query-figures.ts';
@@ -111,7 +111,6 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
     subqueryStepMs: () => data.defaultStepMs,
     ...data.promql,
   });
-  const divided = { workers: data.workers, queryable };
   const answer = (
     result: QueryResult,
     params: QueuedQuery<InstantParams | RangeParams>,
@@ -120,7 +119,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
   return {
     'query.instant': (params: QueuedQuery<InstantParams>, context: TaskContext) =>
       evaluating(async () => {
-        const options = queryOptions(params, context, divided);
+        const options = queryOptions(params, context, data.workers);
         return answer(
           await engine.instant(queryable, params.query, params.timeMs, options),
           params,
@@ -130,7 +129,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
     'query.range': (params: QueuedQuery<RangeParams>, context: TaskContext) =>
       evaluating(async () => {
         const { query, startMs, endMs, stepMs } = params;
-        const options = queryOptions(params, context, divided);
+        const options = queryOptions(params, context, data.workers);
         return answer(
           await engine.range(queryable, query, startMs, endMs, stepMs, options),
           params,
@@ -202,20 +201,20 @@ function piecesOf({
 function queryOptions(
   params: QueryParams,
   context: TaskContext,
-  divided: Divided,
+  workers: number,
 ): {
   timeoutMs: number;
   signal: AbortSignal;
   analyze: boolean;
   lookbackDeltaMs?: number;
-  runFragments: (fragments: readonly Fragment[]) => Promise<FragmentResult[]>;
+  runFragments: FragmentRunner;
 } {
   return {
     timeoutMs: params.timeoutMs,
     signal: context.signal,
     analyze: params.analyze === true,
     ...lookbackOf(params),
-    runFragments: (fragments) => divideFragments(fragments, context, divided),
+    runFragments: (fragments) => divideFragments(fragments, context, workers),
   };
 }
 

@@ -55,12 +55,21 @@ export interface FragmentResult {
   readonly samples: number;
 }
 
+/** The fragments of a scan by number: each may be run where it is made, or made plain data and run elsewhere. */
+export interface FragmentSource {
+  readonly count: number;
+  /** A fragment for another thread. */
+  share(number: number): Fragment;
+  /** Runs a fragment in this thread. */
+  run(number: number): Promise<FragmentResult>;
+}
+
 /**
  * Runs fragments, possibly in other threads, and gives their results in the same order. Rejects when any fails, or
  * when the signal says so.
  */
 export type FragmentRunner = (
-  fragments: readonly Fragment[],
+  fragments: FragmentSource,
   signal: AbortSignal | undefined,
 ) => Promise<FragmentResult[]>;
 

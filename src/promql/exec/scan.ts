@@ -12,7 +12,8 @@ import { finishStates, mergeStates, newStates, type StateOp } from '../funcs/gro
 import type { Span } from '../parse/ast.ts';
 import type { GroupBy, ScanNode, SeriesFunction } from '../plan/node.ts';
 import type { ExecContext } from './context.ts';
-import { scanSeries, type Fragment, type FragmentGroups, type FragmentResult } from './fragment.ts';
+import { scanSeries } from './fragment.ts';
+import type { FragmentGroups, FragmentResult, FragmentSource } from './fragment.ts';
 import { printFloat } from '../parse/go-float.ts';
 import { Signatures, dropMetadata } from './metric-labels.ts';
 import { mergeSameLabels, refuseSameLabels } from './same-labels.ts';
@@ -210,11 +211,18 @@ async function runElsewhere(
   shards: readonly Shard[],
 ): Promise<FragmentResult[]> {
   const runner = must(ctx.options.runFragments, 'there is a runner');
-  const fragments = shards.map(({ from, to, groups }): Fragment => ({
-    spec,
-    series: set.share(from, to),
-    groups,
-  }));
+  const fragments: FragmentSource = {
+    count: shards.length,
+    share: (number) => {
+      const { from, to, groups } = shards[number] as Shard;
+      return { spec, series: set.share(from, to), groups };
+    },
+    run: async (number) => {
+      const { from, to, groups } = shards[number] as Shard;
+      await set.load(from, to);
+      return scanSeries(set, from, to, spec, groups, () => ctx.check());
+    },
+  };
   const results = await runner(fragments, ctx.options.signal);
   ctx.check();
   for (const result of results) holdResult(ctx, result);

@@ -154,11 +154,11 @@ class NaiveSet implements SeriesSet {
 /** Runs fragments as so many workers would: each its own, one after the other, on copies of what it was sent. */
 export function workers(count: number, storage: Queryable): FragmentRunner {
   return async (fragments) => {
-    const results = new Array<Awaited<ReturnType<typeof runFragment>>>(fragments.length);
+    const results = new Array<Awaited<ReturnType<typeof runFragment>>>(fragments.count);
     for (let worker = 0; worker < count; worker++) {
       // The last worker is the quickest.
-      for (let i = count - 1 - worker; i < fragments.length; i += count) {
-        const sent = structuredClone(fragments[i] as (typeof fragments)[number]);
+      for (let i = count - 1 - worker; i < fragments.count; i += count) {
+        const sent = structuredClone(fragments.share(i));
         results[i] = structuredClone(await runFragment(sent, storage));
       }
     }
