@@ -3,10 +3,11 @@
  *
  *   memory   powers of ten | pairs of digits | steps | t[BATCH] v[BATCH] | out
  */
+import { assert } from '../lib/assert.ts';
 import { loadKernel, type JsonSamplesKernel } from '../kernels/load.ts';
 
 /** perf: samples of one call: what they take stays in the cache of the core. */
-export const SAMPLES_BATCH = 256;
+export const SAMPLES_BATCH = 512;
 /** limit: places of a series at which timestamps are kept for the next one: what a range query may return, and one. */
 export const STEPS_MAX = 11_001;
 /** As the kernel says. */
@@ -71,6 +72,7 @@ export class SamplesKernel {
     const left = Math.max(0, STEPS_MAX - n);
     const steps = STEPS + n * STEP_BYTES;
     const end = this.#kernel.samples(T, V, to - from, OUT, 0, PAIRS, steps, left);
+    assert(end > 0, 'timestamps are whole milliseconds');
     return this.#bytes.subarray(OUT, end);
   }
 }

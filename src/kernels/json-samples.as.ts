@@ -58,8 +58,9 @@ function digits(p: usize, x: u64, pairs: usize): usize {
   return at + 8;
 }
 
-/** A time in ms as seconds, with three decimals unless it is whole. */
+/** A time in ms as seconds, with three decimals unless it is whole. Answers where it ends, 0 for one that is no whole ms. */
 function timestamp(p: usize, ms: f64, pairs: usize): usize {
+  if (floor<f64>(ms) != ms) return 0;
   let at = p;
   if (ms < 0) store<u8>(at++, MINUS);
   const size: u64 = <u64>abs<f64>(ms);
@@ -170,6 +171,7 @@ const STEP_TEXT: usize = 16;
 function step(p: usize, ms: f64, kept: usize, pairs: usize): usize {
   if (load<f64>(kept) != ms) {
     const end = timestamp(kept + STEP_TEXT, ms, pairs);
+    if (end == 0) return 0;
     store<f64>(kept, ms);
     store<i32>(kept + STEP_LENGTH, <i32>(end - kept - STEP_TEXT));
   }
@@ -180,7 +182,7 @@ function step(p: usize, ms: f64, kept: usize, pairs: usize): usize {
 
 /**
  * Writes n samples (f64 at `t`, whole ms, and at `v`) to `out`, with commas between. At `steps` are
- * timestamps of `stepCount` places, 40 bytes each and NaN at first. Answers where the text ends; up to 80 bytes a sample, and 32
+ * timestamps of `stepCount` places, 40 bytes each and NaN at first. Answers where the text ends, 0 for times that are no whole ms; up to 80 bytes a sample, and 32
  * behind the last one, may be written to.
  */
 export function samples(
@@ -192,6 +194,7 @@ export function samples(
     store<u8>(at++, OPEN);
     const ms = load<f64>(t + (<usize>i << 3));
     at = i < stepCount ? step(at, ms, steps + <usize>i * STEP_BYTES, pairs) : timestamp(at, ms, pairs);
+    if (at == 0) return 0;
     store<u8>(at, COMMA);
     store<u8>(at + 1, QUOTE);
     at = float(at + 2, load<f64>(v + (<usize>i << 3)), powers, pairs);
