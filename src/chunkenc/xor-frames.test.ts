@@ -42,8 +42,7 @@ function frameOf(chunk: Uint8Array, encoding = ENCODING_XOR): number[] {
 
 /** Puts frames into the source of a scratch, behind some bytes, and says where. */
 function place(scratch: XorScratch, frames: readonly number[][], gap: number): SourceFrames {
-  const { buffer, byteOffset, byteLength } = scratch.sourceWords;
-  const source = new Uint8Array(buffer, byteOffset, byteLength);
+  const { source } = scratch;
   let at = gap;
   let lastFrom = gap;
   for (const frame of frames) {

@@ -43,9 +43,8 @@ export class XorScratch {
   #halves = new Uint32Array(0);
   #capacity = 0;
   #workBytes = 0;
-  #source = new Uint8Array(0);
   /** Where chunk bytes go to be decoded; replaced when the columns grow. */
-  sourceWords = new BigInt64Array(0);
+  source = new Uint8Array(0);
   /** Timestamps in ms. */
   t = new Float64Array(0);
   /** Values; bits are exact, see model/value.ts. */
@@ -84,12 +83,12 @@ export class XorScratch {
     if (length > SOURCE_BYTES_MAX) return false;
     if (encoding !== ENCODING_XOR)
       return this.#appendOther(encoding, { bytes, offset, length, count }, dropStale);
-    this.#source.set(bytes.subarray(offset, offset + length));
+    this.source.set(bytes.subarray(offset, offset + length));
     return this.appendSource(0, length, count, dropStale);
   }
 
   /**
-   * The same for a chunk that the caller has put into {@link sourceWords}, at bytes from..from + length, which end at
+   * The same for a chunk that the caller has put into {@link source}, at bytes from..from + length, which end at
    * {@link SOURCE_BYTES_MAX} at the latest.
    */
   appendSource(
@@ -101,7 +100,7 @@ export class XorScratch {
   ): boolean {
     if (encoding !== ENCODING_XOR) {
       // A copy: growing the columns takes the source away.
-      const bytes = this.#source.slice(from, from + length);
+      const bytes = this.source.slice(from, from + length);
       return this.#appendOther(encoding, { bytes, offset: 0, length, count }, dropStale);
     }
     // A sample takes at least two bits, so a larger count is a lie that must not allocate.
@@ -111,7 +110,7 @@ export class XorScratch {
     let n: number;
     if (this.#kernel === undefined) {
       const out = { t: this.t, halves: this.#halves };
-      n = decodeXorTwin(this.#source, from, length, count, out, at, dropStale);
+      n = decodeXorTwin(this.source, from, length, count, out, at, dropStale);
     } else {
       const outT = this.t.byteOffset + at * 8;
       const outV = this.v.byteOffset + at * 8;
@@ -123,7 +122,7 @@ export class XorScratch {
   }
 
   /**
-   * Appends the XOR chunks of frames of a segment file that the caller has put into {@link sourceWords}. perf: frames are parsed
+   * Appends the XOR chunks of frames of a segment file that the caller has put into {@link source}. perf: frames are parsed
    * where chunks are decoded, two chunks at a time: one waits for its bits while the other is computed.
    * @returns false when that cannot be done, or not to the end; the columns are then as before, and each chunk is to be tried
    * alone.
@@ -261,8 +260,7 @@ export class XorScratch {
     if (pages > have) this.memory.grow(pages - have);
     const { buffer } = this.memory;
     this.#capacity = next;
-    this.#source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
-    this.sourceWords = new BigInt64Array(buffer, SOURCE, SOURCE_BYTES / 8);
+    this.source = new Uint8Array(buffer, SOURCE, SOURCE_BYTES);
     this.t = new Float64Array(buffer, columns, next);
     this.v = new Float64Array(buffer, columns + next * 8, next);
     this.#halves = new Uint32Array(buffer, columns + next * 8, next * 2);

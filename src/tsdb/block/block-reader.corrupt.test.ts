@@ -164,7 +164,7 @@ test('block reader: a chunk that was sound is looked at again when its page is r
   writeFileSync(join(directory.path, 'other'), new Uint8Array(100 * 65536));
   const fd = openSync(join(directory.path, 'other'), 'r');
   for (let page = 0; page < 100; page++) {
-    cache.read({ descriptor: () => fd }, 1 << 30, page * 65536, 4, new BigInt64Array(4));
+    cache.read({ descriptor: () => fd }, 1 << 30, page * 65536, 4, new Uint8Array(4));
   }
   let error: unknown;
   try {

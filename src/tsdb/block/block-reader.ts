@@ -197,10 +197,8 @@ export class BlockReader implements BlockSamples {
     chunks.load(scratch, ref, runEnd);
     const { encoding, from, length } = chunks;
     if (!HISTOGRAMS.has(encoding)) return;
-    const { buffer, byteOffset, byteLength } = scratch.sourceWords;
-    const bytes = new Uint8Array(buffer, byteOffset, byteLength);
     const where = chunks.corrupt(ref, '').where;
-    decodeHistogramChunk(bytes, from, length, encoding, into, where);
+    decodeHistogramChunk(scratch.source, from, length, encoding, into, where);
   }
 
   #each(postings: Postings, visit: (series: number) => void): void {

@@ -1,12 +1,11 @@
 /** One file as a source of bytes: small reads through the page cache, large ones past it. */
 import { readSync } from 'node:fs';
 import { CodedError, CorruptionError, errorText } from '../../lib/errors.ts';
-import { WORD_BYTES } from './page-cache.ts';
 import type { PageCache, PagedFile, PagedFiles } from './page-cache.ts';
 
 /** perf: reads of this many bytes come once, at the opening of a file or for a long list: pages are for the others. */
 const DIRECT_BYTES_MIN = 1 << 17;
-const WORDS_MIN = 1 << 10;
+const SMALL_BYTES = 1 << 13;
 
 /** A file of a page cache by its number; its bytes do not change. */
 export class PagedSource {
@@ -16,8 +15,7 @@ export class PagedSource {
   readonly #file: number;
   /** For messages. */
   readonly path: string;
-  #words = new BigInt64Array(WORDS_MIN);
-  #bytes = Buffer.from(this.#words.buffer);
+  #small = Buffer.alloc(SMALL_BYTES);
   #large = Buffer.alloc(0);
 
   constructor(files: PagedFiles, cache: PageCache, file: PagedFile) {
@@ -43,17 +41,11 @@ export class PagedSource {
   }
 
   #paged(offset: number, length: number): Uint8Array {
-    // Words before and behind the range that it has a part of.
-    const words = Math.ceil(length / WORD_BYTES) + 1;
-    if (words > this.#words.length) {
-      this.#words = new BigInt64Array(words * 2);
-      this.#bytes = Buffer.from(this.#words.buffer);
-    }
-    if (!this.#cache.read(this.#files, this.#file, offset, length, this.#words)) {
+    if (length > this.#small.length) this.#small = Buffer.allocUnsafeSlow(length * 2);
+    if (!this.#cache.read(this.#files, this.#file, offset, length, this.#small)) {
       throw this.#short(offset);
     }
-    const start = offset % WORD_BYTES;
-    return this.#bytes.subarray(start, start + length);
+    return this.#small.subarray(0, length);
   }
 
   #direct(offset: number, length: number): Uint8Array {

@@ -89,7 +89,7 @@ function readChunk(reader: SegmentReader, at: number, size: number): Buffer {
   scratch.clear();
   reader.load(scratch, at, size);
   const { from, length, count, encoding } = reader;
-  const { buffer, byteOffset, byteLength } = scratch.sourceWords;
+  const { buffer, byteOffset, byteLength } = scratch.source;
   const bytes = Buffer.from(buffer, byteOffset, byteLength);
   const data = Buffer.from(bytes.subarray(from - 1, from + length));
   if (encoding === 1 || encoding === 4) {

@@ -10,7 +10,7 @@ import { CorruptionError } from '../../lib/errors.ts';
 import { diskError } from '../../lib/on-disk.ts';
 import { checkedPages, isMarked } from './checked-pages.ts';
 import type { CheckedPages, PageMarks } from './checked-pages.ts';
-import { PAGE_BYTES, WORD_BYTES } from './page-cache.ts';
+import { PAGE_BYTES } from './page-cache.ts';
 import type { PageCache, PagedFile, PagedFiles } from './page-cache.ts';
 import {
   CHUNK_CRC_BYTES,
@@ -30,10 +30,8 @@ export interface SegmentFiles extends PagedFiles {
 const COUNT_BYTES = 2;
 /** Length and encoding. */
 const PREFIX_BYTES = LENGTH_BYTES_MAX + ENCODING_BYTES;
-/** limit: what fits into a scratch besides the bytes of the first word that belong to something else. */
-const FRAME_BYTES_MAX = SOURCE_BYTES_MAX - WORD_BYTES;
-/** perf: heads of chunks that lie closer together than this are read at once. */
-const HEADS_BYTES_MAX = 4096;
+/** limit: what fits into a scratch. */
+const FRAME_BYTES_MAX = SOURCE_BYTES_MAX;
 
 /**
  * Reads the chunks of one block, for one thread.
@@ -45,11 +43,8 @@ export class SegmentReader {
   readonly #files: SegmentFiles;
   readonly #cache: PageCache;
   readonly #checked: CheckedPages;
-  readonly #heads = new BigInt64Array(HEADS_BYTES_MAX / WORD_BYTES + 4);
-  readonly #headBytes = new Uint8Array(this.#heads.buffer);
-  /** The scratch's words that the window is in, and a view of them. */
-  #words: BigInt64Array = this.#heads;
-  #bytes = this.#headBytes;
+  /** The scratch's source that the window is in, from its beginning on. */
+  #bytes = new Uint8Array(0);
   /** The window: segment, and offsets in it. */
   #segment = -1;
   #start = 0;
@@ -83,7 +78,7 @@ export class SegmentReader {
     const segment = Math.floor(ref / SEGMENT_REFS);
     const offset = ref - segment * SEGMENT_REFS;
     const file = this.#files.segment(segment);
-    if (!this.#windowBegins(segment, offset) || scratch.sourceWords !== this.#words) {
+    if (!this.#windowBegins(segment, offset) || scratch.source !== this.#bytes) {
       const pageEnd = offset - (offset % PAGE_BYTES) + PAGE_BYTES;
       const wanted = Math.min(offset + runEnd - ref, pageEnd);
       const length = Math.max(PREFIX_BYTES, wanted - offset);
@@ -138,21 +133,17 @@ export class SegmentReader {
     offset: number,
     length: number,
   ): void {
-    const words = scratch.sourceWords;
-    if (words !== this.#words) {
-      this.#words = words;
-      this.#bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-    }
+    this.#bytes = scratch.source;
     // When this throws there is no window.
     this.#segment = -1;
-    this.#read(file, offset, Math.min(length, FRAME_BYTES_MAX), words);
+    this.#read(file, offset, Math.min(length, FRAME_BYTES_MAX), this.#bytes);
     this.#marks = this.#checked.current();
     this.#segment = segment;
     this.#start = offset;
     this.#end = offset + Math.min(length, FRAME_BYTES_MAX);
   }
 
-  #read(file: PagedFile, offset: number, length: number, into: BigInt64Array): void {
+  #read(file: PagedFile, offset: number, length: number, into: Uint8Array): void {
     const { number, size } = file;
     const inside = offset >= SEGMENT_HEADER_BYTES && length > 0 && offset + length <= size;
     let isThere = false;
@@ -172,7 +163,7 @@ export class SegmentReader {
 
   /** Where an offset of the file is in the scratch's source. */
   #placeOf(offset: number): number {
-    return (this.#start % WORD_BYTES) + (offset - this.#start);
+    return offset - this.#start;
   }
 
   #parseInWindow(file: PagedFile, offset: number): void {

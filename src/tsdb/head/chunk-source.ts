@@ -15,7 +15,6 @@ import {
   ENTRY_HEADER_BYTES,
   headChunkFileName,
 } from '../chunks/head-chunk-format.ts';
-import { WORD_BYTES } from '../chunks/page-cache.ts';
 import type { PageCache, PagedFiles } from '../chunks/page-cache.ts';
 import type { ArenaMemory } from './arena.ts';
 
@@ -110,7 +109,6 @@ export class ChunkSource {
   readonly files: HeadChunkFiles;
   readonly #cache: PageCache;
   readonly #checked: CheckedPages;
-  #words = new BigInt64Array(0);
   #bytes = new Uint8Array(0);
 
   constructor(handle: HeadHandle, cache: PageCache) {
@@ -139,7 +137,7 @@ export class ChunkSource {
   }
 
   /** False when the file ends early. @throws CodedError unavailable. */
-  #read(file: number, offset: number, length: number, into: BigInt64Array): boolean {
+  #read(file: number, offset: number, length: number, into: Uint8Array): boolean {
     const { files } = this;
     try {
       return this.#cache.read(files, files.number(file), offset, length, into);
@@ -156,22 +154,17 @@ export class ChunkSource {
     const size = head + length + ENTRY_CRC_BYTES;
     const fail = (message: string): CorruptionError =>
       new CorruptionError(message, files.path(file), offset);
-    if (size > SOURCE_BYTES_MAX - WORD_BYTES)
+    if (size > SOURCE_BYTES_MAX)
       throw fail(`a chunk of ${length} bytes exceeds ${SOURCE_BYTES_MAX}`);
-    const words = scratch.sourceWords;
-    if (words !== this.#words) {
-      this.#words = words;
-      this.#bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-    }
-    if (start < 0 || !this.#read(file, start, size, words))
+    this.#bytes = scratch.source;
+    if (start < 0 || !this.#read(file, start, size, this.#bytes))
       throw fail('head chunk lies outside its file');
-    const at = start % WORD_BYTES;
-    const end = at + head + length;
+    const end = head + length;
     if (!isMarked(this.#checked.current(), start)) {
-      if (crc32c(this.#bytes, at, end) !== readU32(this.#bytes, end))
+      if (crc32c(this.#bytes, 0, end) !== readU32(this.#bytes, end))
         throw fail('head chunk: checksum mismatch');
       this.#checked.add(start);
     }
-    return at + head;
+    return head;
   }
 }
