@@ -470,8 +470,9 @@ export class ExpressionGenerator {
 
   #timeCall(depth: number): Generated {
     // compat: of `@` and offset together, timestamp() forgets the offset, and storages do not.
-    const leaf = this.#leaf('exact').text.replace(/( @ \S+) offset \S+$/, '$1');
-    const inner = this.#chance(0.6) ? leaf : this.#vector(depth - 1, 'rounded').text;
+    const atOnly = (text: string): string => text.replace(/( @ \S+) offset [^\s)]+(\)*)$/, '$1$2');
+    const leaf = atOnly(this.#leaf('exact').text);
+    const inner = this.#chance(0.6) ? leaf : atOnly(this.#vector(depth - 1, 'rounded').text);
     const time = `timestamp(${inner})`;
     const roll = this.#random.below(4);
     if (roll === 0) return { text: time, quality: 'exact' };
