@@ -30,7 +30,9 @@ export function encodeResult(
   out.raw(headOf(result));
   switch (result.type) {
     case 'matrix':
-      encodeRows(out, result, Math.min(limit, result.labels.length));
+      encodeRows(out, result, Math.min(limit, result.labels.length), (i) =>
+        labelsJson(result.labels[i] as Labels),
+      );
       break;
     case 'vector':
       encodeVector(out, result, Math.min(limit, result.labels.length));
@@ -60,9 +62,26 @@ function tailOf({ stats, analysis }: ResultMembers): string {
   return `]${shown}${analyzed}}`;
 }
 
-/** Rows of a matrix that another thread can be given. */
+/** Rows of a matrix that another thread can be given: samples, and labels as JSON in one text, which costs a message least. */
 export interface MatrixRows extends Pick<MatrixResult, 'offsets' | 't' | 'v' | 'histograms'> {
-  readonly labels: readonly Pick<Labels, 'pairs'>[];
+  readonly metrics: string;
+  /** Where the labels of each row end in it. */
+  readonly metricEnds: Uint32Array<ArrayBuffer>;
+}
+
+/** The labels of rows from … to (exclusive), as {@link MatrixRows} has them. */
+export function metricsOf(
+  labels: readonly Labels[],
+  from: number,
+  to: number,
+): Pick<MatrixRows, 'metrics' | 'metricEnds'> {
+  const metricEnds = new Uint32Array(to - from);
+  let metrics = '';
+  for (let row = from; row < to; row++) {
+    metrics += labelsJson(labels[row] as Labels);
+    metricEnds[row - from] = metrics.length;
+  }
+  return { metrics, metricEnds };
 }
 
 /** What {@link encodeResult} gives for a matrix, of which others have encoded the rows: in order, without commas between. */
@@ -76,10 +95,19 @@ export function joinRows(
   return [ascii(headOf(result)), ...separated, ascii(tailOf(members))];
 }
 
-/** The bytes of the first rows, or all, with commas between, in pieces that the caller owns. */
-export function encodeMatrixRows(rows: MatrixRows, count = rows.labels.length): Uint8Array[] {
+/** The bytes of rows with commas between, in pieces that the caller owns. */
+export function encodeMatrixRows(rows: MatrixRows): Uint8Array[] {
+  const { metrics, metricEnds } = rows;
   const out = new JsonPieces();
-  encodeRows(out, rows, count);
+  const metricOf = (i: number): string => metrics.slice(metricEnds[i - 1] ?? 0, metricEnds[i]);
+  encodeRows(out, rows, metricEnds.length, metricOf);
+  return out.finish();
+}
+
+/** The same for the first rows of a matrix. */
+export function encodeFirstRows(result: MatrixResult, count: number): Uint8Array[] {
+  const out = new JsonPieces();
+  encodeRows(out, result, count, (i) => labelsJson(result.labels[i] as Labels));
   return out.finish();
 }
 
@@ -109,13 +137,17 @@ export function encodeStrings(strings: Iterable<string>): Uint8Array[] {
   return out.finish();
 }
 
-function encodeRows(out: JsonPieces, rows: MatrixRows, count: number): void {
-  const { labels, offsets, t, v, histograms } = rows;
+/** `metricOf` gives the labels of a row as JSON. */
+function encodeRows(
+  out: JsonPieces,
+  { offsets, t, v, histograms }: Pick<MatrixRows, 'offsets' | 't' | 'v' | 'histograms'>,
+  count: number,
+  metricOf: (i: number) => string,
+): void {
   const hasHistograms = histograms.values.length > 0;
   for (let i = 0; i < count; i++) {
-    const metric = labelsJson(labels[i] as Pick<Labels, 'pairs'>);
     const [from, to] = [offsets[i] as number, offsets[i + 1] as number];
-    out.text(`${i === 0 ? '' : ','}{"metric":${metric}${from < to ? ',"values":[' : ''}`);
+    out.text(`${i === 0 ? '' : ','}{"metric":${metricOf(i)}${from < to ? ',"values":[' : ''}`);
     if (from < to) {
       out.samples(t, v, from, to);
       out.raw(']');

@@ -2,7 +2,7 @@
  * The JSON of wide matrices, made by several workers: most of what such an answer takes is the shortest digits of its
  * floats.
  */
-import { encodeMatrixRows, joinRows } from '../../http/json-result.ts';
+import { encodeFirstRows, encodeMatrixRows, joinRows, metricsOf } from '../../http/json-result.ts';
 import type { MatrixRows, ResultMembers } from '../../http/json-result.ts';
 import { NO_HISTOGRAMS } from '../../model/float-histogram/matrix-histograms.ts';
 import { Transfer } from '../../ops/worker-protocol.ts';
@@ -39,11 +39,11 @@ export async function encodeInParts(
     const rows = rowsOf(result, from, bounds[k + 2] as number);
     return encoder.elsewhere(
       rows,
-      [rows.offsets, rows.t, rows.v].map(({ buffer }) => buffer) as ArrayBuffer[],
+      [rows.metricEnds, rows.offsets, rows.t, rows.v].map(({ buffer }) => buffer) as ArrayBuffer[],
     );
   });
   encoder.check();
-  const own = encodeMatrixRows(result, bounds[1]);
+  const own = encodeFirstRows(result, bounds[1] as number);
   return joinRows(result, [own, ...(await Promise.all(others))], members);
 }
 
@@ -70,7 +70,7 @@ function boundsOf({ offsets, labels, v }: MatrixResult, parts: number): number[]
 function rowsOf({ labels, offsets, t, v }: MatrixResult, from: number, to: number): MatrixRows {
   const [first, end] = [offsets[from] as number, offsets[to] as number];
   return {
-    labels: labels.slice(from, to).map(({ pairs }) => ({ pairs })),
+    ...metricsOf(labels, from, to),
     offsets: offsets.subarray(from, to + 1).map((offset) => offset - first),
     t: t.slice(first, end),
     v: v.slice(first, end),
