@@ -2,9 +2,12 @@
  * Asks a server range queries through HTTP and measures the answers. The range is shifted each time, and what comes back
  * is compared with what must come back: an answer with nothing in it is fast.
  */
+import { Agent, get } from 'node:http';
 import type { ThanosAll } from '../../test/support/server-process.ts';
 import { forgetPeak, memoryMib } from './process-memory.ts';
 import { SCRAPE_MS } from './series-data.ts';
+
+const agent = new Agent({ keepAlive: true });
 
 /** Between the ends of two ranges. */
 const SHIFT_MS = 4000;
@@ -81,15 +84,15 @@ export async function askRange(
   const { process } = server;
   const times: number[] = [];
   forgetPeak(process.pid);
-  let bytes = Buffer.alloc(0);
+  let bytes: Buffer = Buffer.alloc(0);
   let cpuBefore = process.cpuSeconds();
   const total = options.warmUps + options.runs;
   for (let left = total - 1; left >= 0; left--) {
     if (left === options.runs - 1) cpuBefore = process.cpuSeconds();
     const url = addressOf(server.api, question, options.endMs - left * SHIFT_MS);
     const begun = performance.now();
-    const response = await fetch(url, { headers: { 'Accept-Encoding': 'identity' } });
-    bytes = Buffer.from(await response.arrayBuffer());
+    const response = await ask(url);
+    bytes = response.bytes;
     times.push(performance.now() - begun);
     if (response.status !== 200) throw new Error(`${question.query}: ${bytes.toString()}`);
     if ((times[0] as number) > PATIENCE_MS) break;
@@ -110,6 +113,24 @@ export async function askRange(
     result_bytes: bytes.length,
     peak_mib: Math.round(peak),
   };
+}
+
+/**
+ * Asks without compression. perf: who asks shares the cores with the server. To read 6 MB takes fetch 17 to 26 ms of them, and this
+ * 8 to 12.
+ */
+function ask(url: string): Promise<{ status: number | undefined; bytes: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const request = get(url, { agent, headers: { 'Accept-Encoding': 'identity' } }, (response) => {
+      const pieces: Buffer[] = [];
+      response.on('data', (piece: Buffer) => pieces.push(piece));
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({ status: response.statusCode, bytes: Buffer.concat(pieces) }),
+      );
+    });
+    request.on('error', reject);
+  });
 }
 
 function addressOf(api: string, { query, spanS, stepS }: Question, endMs: number): string {
