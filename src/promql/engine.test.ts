@@ -113,6 +113,41 @@ test('fragments that travel give the same as work done here', async () => {
   assert.ok(fragments > 10, `${fragments} fragments`);
 });
 
+test('groups of one shard, of several, and of both kinds beside each other', async () => {
+  const storage = new MemoryStorage();
+  const samples = 50_000;
+  const t = Float64Array.from({ length: samples }, (_, k) => k * 1000);
+  for (let i = 0; i < 40; i++) {
+    // In label order runs of i with one first digit: shards of about ten series cut two of them.
+    const labels = { __name__: 'x', i: String(i), run: String(i).charAt(0), zone: String(i % 4) };
+    const v = Float64Array.from({ length: samples }, (_, k) => ((k * (i + 1)) % 977) - i);
+    // Some series have no sample for a while, and one group has none at all then.
+    const gap = i < 10 && i !== 1 ? 20_000 : 0;
+    storage.append(Labels.fromObject(labels), t.subarray(gap), v.subarray(gap));
+  }
+  let shards = 0;
+  const engine = new Engine({
+    runFragments: async (batch) => {
+      shards += batch.count;
+      const results: FragmentResult[] = [];
+      for (let number = 0; number < batch.count; number++) {
+        const sent = structuredClone<Fragment>(batch.share(number));
+        results.push(travel(await runFragment(sent, storage)));
+      }
+      return results;
+    },
+  });
+  const ask = (query: string) => engine.range(storage, query, 300_000, 49_000_000, 500_000);
+  for (const by of ['by (i)', 'by (run)', 'by (zone)', 'by (run, zone)', 'without (i)', '']) {
+    for (const op of ['sum', 'avg', 'min', 'max', 'count', 'group']) {
+      // Above an operator an aggregation is no part of the scan.
+      const [scanned, plain] = [`${op} ${by} (x)`, `${op} ${by} (x + 0)`];
+      assert.equal(text(await ask(scanned)), text(await ask(plain)), scanned);
+    }
+  }
+  assert.ok(shards > 100, `${shards} shards`);
+});
+
 test('small work stays in this thread', async () => {
   const engine = new Engine({ runFragments: () => assert.fail('nothing is worth the way') });
   const result = await engine.instant(counters(3, 100), 'sum(x_total)', 50_000);
