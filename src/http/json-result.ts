@@ -30,9 +30,7 @@ export function encodeResult(
   out.raw(headOf(result));
   switch (result.type) {
     case 'matrix':
-      encodeRows(out, result, Math.min(limit, result.labels.length), (i) =>
-        labelsJson(result.labels[i] as Labels),
-      );
+      encodeMatrix(out, result, Math.min(limit, result.labels.length));
       break;
     case 'vector':
       encodeVector(out, result, Math.min(limit, result.labels.length));
@@ -107,7 +105,7 @@ export function encodeMatrixRows(rows: MatrixRows): Uint8Array[] {
 /** The same for the first rows of a matrix. */
 export function encodeFirstRows(result: MatrixResult, count: number): Uint8Array[] {
   const out = new JsonPieces();
-  encodeRows(out, result, count, (i) => labelsJson(result.labels[i] as Labels));
+  encodeMatrix(out, result, count);
   return out.finish();
 }
 
@@ -135,6 +133,11 @@ export function encodeStrings(strings: Iterable<string>): Uint8Array[] {
   }
   out.raw(separator === '[' ? '[]' : ']');
   return out.finish();
+}
+
+/** Writes the first rows of a matrix. */
+function encodeMatrix(out: JsonPieces, result: MatrixResult, count: number): void {
+  encodeRows(out, result, count, (i) => labelsJson(result.labels[i] as Labels));
 }
 
 /** `metricOf` gives the labels of a row as JSON. */

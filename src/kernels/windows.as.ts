@@ -14,6 +14,20 @@
 }
 
 /**
+ * The first index from `from` on, below n, whose time is after x. Samples come at a steady pace: most steps move as far, `by`, as the
+ * last one did.
+ */
+// @ts-ignore: decorator
+@inline function moveOn(t: usize, n: i32, from: i32, by: i32, x: f64): i32 {
+  let next: i32 = from + by;
+  if (next >= n || next == 0 || !splits(t, next, x)) {
+    next = from;
+    while (next < n && at(t, next) <= x) next++;
+  }
+  return next;
+}
+
+/**
  * Sets the bounds of all windows (i32 at `lo` and `hi`): those samples of t[0..n] with end - rangeMs < t <= end, where
  * end = refStart + s * refStep. Answers how many samples they hold in all.
  */
@@ -28,22 +42,13 @@ export function bound(
   for (let s: i32 = 0; s < steps; s++) {
     const end: f64 = refStart + <f64>s * refStep;
     const start: f64 = end - rangeMs;
-    // Samples come at a steady pace: most windows move as far as the last one did.
-    let next: i32 = h + lastH;
-    if (next >= n || next == 0 || !splits(t, next, end)) {
-      next = h;
-      while (next < n && at(t, next) <= end) next++;
-      lastH = next - h;
-    }
+    let next = moveOn(t, n, h, lastH, end);
+    lastH = next - h;
     h = next;
     if (s >= back) l = load<i32>(hi + (<usize>(s - back) << 2));
     else {
-      next = l + lastL;
-      if (next >= h || next == 0 || !splits(t, next, start)) {
-        next = l;
-        while (next < h && at(t, next) <= start) next++;
-        lastL = next - l;
-      }
+      next = moveOn(t, h, l, lastL, start);
+      lastL = next - l;
       l = next;
     }
     store<i32>(lo + (<usize>s << 2), l);
@@ -66,12 +71,8 @@ export function last(
   let h: i32 = 0, lastH: i32 = 0, found: i32 = 0;
   for (let s: i32 = 0; s < steps; s++) {
     const end: f64 = refStart + <f64>s * refStep;
-    let next: i32 = h + lastH;
-    if (next >= n || next == 0 || !splits(t, next, end)) {
-      next = h;
-      while (next < n && at(t, next) <= end) next++;
-      lastH = next - h;
-    }
+    const next = moveOn(t, n, h, lastH, end);
+    lastH = next - h;
     h = next;
     let isThere = false;
     if (h > 0) {

@@ -10,7 +10,7 @@ import { Profiler } from './exec/profile.ts';
 import type { FragmentRunner } from './exec/fragment.ts';
 import { vectorsToRaw } from './exec/raw-series.ts';
 import { removeDelayedNames } from './exec/same-labels.ts';
-import { HISTOGRAM, histogramOf } from './exec/step-vectors.ts';
+import { HISTOGRAM, histogramOf, vectorsOf } from './exec/step-vectors.ts';
 import type { RawSeries, StepScalars, StepVectors, Value } from './exec/step-vectors.ts';
 import type { CounterView } from './funcs/counter-view.ts';
 import { valueType, type Expr } from './parse/ast.ts';
@@ -219,15 +219,8 @@ function gridOf({ startMs, endMs, stepMs }: Times, count: number): Grid {
 }
 
 function scalarRow({ values }: StepScalars): StepVectors {
-  return {
-    kind: 'vectors',
-    steps: values.length,
-    labels: [EMPTY_LABELS],
-    values,
-    present: new Uint8Array(values.length).fill(1),
-    histograms: [],
-    dropName: new Uint8Array(1),
-  };
+  const present = new Uint8Array(values.length).fill(1);
+  return vectorsOf([EMPTY_LABELS], values.length, { values, present });
 }
 
 function vectorAnswer(vectors: StepVectors, t: number): VectorResult {

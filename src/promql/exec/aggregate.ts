@@ -22,6 +22,7 @@ import {
   hasAny,
   histogramOf,
   newVectors,
+  vectorsOf,
   withoutEmptyRows,
   type StepVectors,
   type Value,
@@ -99,10 +100,10 @@ function aggregateStates(
       eachHistogram(input, row, (histogram, s) => sums.add(g, s, histogram, metric));
     }
   }
-  const { values, present } = finishStates(states);
-  const histograms = sums?.finish(values, present) ?? [];
-  const all = { ...newVectors([...groups.labels], 0), steps, values, present, histograms };
-  const vectors = withoutEmptyRows(all);
+  const cells = finishStates(states);
+  const histograms = sums?.finish(cells.values, cells.present) ?? [];
+  const all = vectorsOf([...groups.labels], steps, cells);
+  const vectors = withoutEmptyRows({ ...all, histograms });
   markDropped(vectors, input, groups);
   return vectors;
 }

@@ -57,15 +57,20 @@ export type Value = StepVectors | StepScalars | StringValue | RawSeries;
 /** A vector of so many series without any value. */
 export function newVectors(labels: Labels[], steps: number): StepVectors {
   const size = cellsOf(labels.length, steps);
-  return {
-    kind: 'vectors',
-    steps,
-    labels,
+  return vectorsOf(labels, steps, {
     values: new Float64Array(size),
     present: new Uint8Array(size),
-    histograms: [],
-    dropName: new Uint8Array(labels.length),
-  };
+  });
+}
+
+/** Vectors of numbers whose cells are there already. */
+export function vectorsOf(
+  labels: Labels[],
+  steps: number,
+  { values, present }: Pick<StepVectors, 'values' | 'present'>,
+): StepVectors {
+  const dropName = new Uint8Array(labels.length);
+  return { kind: 'vectors', steps, labels, values, present, histograms: [], dropName };
 }
 
 /** The histogram of a cell that holds one. */

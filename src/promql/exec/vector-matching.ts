@@ -24,6 +24,7 @@ import {
   isFull,
   newVectors,
   renumber,
+  vectorsOf,
   type StepVectors,
 } from './step-vectors.ts';
 
@@ -278,7 +279,7 @@ class Join {
       else combineRows(this.#node.op, combine, a, b, out);
     }
     const present = inPlace ? many.present : new Uint8Array(values.length).fill(FLOAT);
-    return { ...newVectors(labels, 0), steps, values, present };
+    return vectorsOf(labels, steps, { values, present });
   }
 
   #join({ many, one, manyIds, oneIds, fills, active }: JoinJob): void {

@@ -30,8 +30,6 @@ export interface SegmentFiles extends PagedFiles {
 const COUNT_BYTES = 2;
 /** Length and encoding. */
 const PREFIX_BYTES = LENGTH_BYTES_MAX + ENCODING_BYTES;
-/** limit: what fits into a scratch. */
-const FRAME_BYTES_MAX = SOURCE_BYTES_MAX;
 
 /**
  * Reads the chunks of one block, for one thread.
@@ -84,14 +82,14 @@ export class SegmentReader {
       const length = Math.max(PREFIX_BYTES, wanted - offset);
       this.#fill(scratch, file, segment, offset, Math.min(length, file.size - offset));
     }
-    this.#parseInWindow(file, offset);
+    this.#parse(file, offset);
     const frame = this.#frameBytes(offset);
     if (offset + frame > this.#end) {
-      if (frame > FRAME_BYTES_MAX) {
-        throw corrupt(`a chunk of ${frame} bytes exceeds ${FRAME_BYTES_MAX}`, file, offset);
+      if (frame > SOURCE_BYTES_MAX) {
+        throw corrupt(`a chunk of ${frame} bytes exceeds ${SOURCE_BYTES_MAX}`, file, offset);
       }
       this.#fill(scratch, file, segment, offset, frame);
-      this.#parseInWindow(file, offset);
+      this.#parse(file, offset);
     }
     if (isMarked(this.#marks, offset)) return;
     const end = this.from + this.length;
@@ -136,11 +134,11 @@ export class SegmentReader {
     this.#bytes = scratch.source;
     // When this throws there is no window.
     this.#segment = -1;
-    this.#read(file, offset, Math.min(length, FRAME_BYTES_MAX), this.#bytes);
+    this.#read(file, offset, Math.min(length, SOURCE_BYTES_MAX), this.#bytes);
     this.#marks = this.#checked.current();
     this.#segment = segment;
     this.#start = offset;
-    this.#end = offset + Math.min(length, FRAME_BYTES_MAX);
+    this.#end = offset + Math.min(length, SOURCE_BYTES_MAX);
   }
 
   #read(file: PagedFile, offset: number, length: number, into: Uint8Array): void {
@@ -166,18 +164,15 @@ export class SegmentReader {
     return offset - this.#start;
   }
 
-  #parseInWindow(file: PagedFile, offset: number): void {
-    this.#parse(file, offset, this.#bytes, this.#placeOf(offset));
-  }
-
   /** How long the frame is that begins at an offset and was parsed last. */
   #frameBytes(offset: number): number {
     return this.from + this.length + CHUNK_CRC_BYTES - this.#placeOf(offset);
   }
 
-  /** Sets the fields from the frame at a place in bytes, which is at an offset of the file. */
-  #parse(file: PagedFile, offset: number, bytes: Uint8Array, place: number): void {
-    let at = place;
+  /** Sets the fields from the frame at an offset of the file, which the window has the beginning of. */
+  #parse(file: PagedFile, offset: number): void {
+    const bytes = this.#bytes;
+    let at = this.#placeOf(offset);
     let length = 0;
     let more = true;
     for (let shift = 0; more; shift += 7) {
