@@ -13,6 +13,8 @@ import { benchReady } from './macro/ready.ts';
 import { benchReplay } from './macro/replay.ts';
 import { benchQueryHead } from './macro/query-head.ts';
 import { benchQuery } from './macro/query.ts';
+import { benchStore } from './macro/store.ts';
+import { benchGrpc } from './micro/grpc.ts';
 import { benchStartup } from './macro/startup.ts';
 import { benchDecode } from './micro/decode.ts';
 
@@ -36,6 +38,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   replay: () => benchReplay(SERVER),
   query: () => benchQuery(SERVER),
   'query-head': () => benchQueryHead(SERVER),
+  store: () => benchStore(SERVER),
+  grpc: benchGrpc,
   block: () => benchBlock(),
   compact: () => benchCompact(),
 };
@@ -49,7 +53,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const names = asked.length === 0 ? Object.keys(BENCHES) : asked;
-const WITHOUT_SERVER = new Set(['decode', 'block', 'compact']);
+const WITHOUT_SERVER = new Set(['decode', 'block', 'compact', 'grpc']);
 if (names.some((name) => !WITHOUT_SERVER.has(name))) {
   execFileSync(process.execPath, [join(ROOT, 'scripts/build.ts')], {
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -14,6 +14,8 @@ const COMMANDS: ReadonlyMap<string, string> = new Map([
   ['memcached', 'memcached'],
   ['chromium', 'chromium'],
   ['curl', 'curl'],
+  ['default-jre-headless', 'java'],
+  ['maven', 'mvn'],
 ]);
 
 /** invoke-rc.d asks this program whether it may start a service; 101 means no. */

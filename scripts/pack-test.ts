@@ -167,6 +167,7 @@ async function startAll(program: string, data: string, env: NodeJS.ProcessEnv): 
     `--data-dir=${data}`,
     `--http-address=${address}`,
     '--remote-write.address=127.0.0.1:0',
+    '--grpc-address=127.0.0.1:0',
   ];
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';

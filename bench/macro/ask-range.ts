@@ -4,7 +4,7 @@
  */
 import { Agent, get } from 'node:http';
 import type { ThanosAll } from '../../test/support/server-process.ts';
-import { forgetPeak, memoryMib } from './process-memory.ts';
+import { forgetPeak, memoryMib } from '../../test/support/process-memory.ts';
 import { SCRAPE_MS } from './series-data.ts';
 
 const agent = new Agent({ keepAlive: true });

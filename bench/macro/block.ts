@@ -14,7 +14,7 @@ import { cutBlock } from '../../src/tsdb/compact/cut-block.ts';
 import { Db } from '../../src/tsdb/db.ts';
 import { createArenaMemory } from '../../src/tsdb/head/arena.ts';
 import { temporaryDirectory } from '../../test/support/temporary-directory.ts';
-import { forgetPeak, memoryMib } from './process-memory.ts';
+import { forgetPeak, memoryMib } from '../../test/support/process-memory.ts';
 import { SampleSource } from './series-data.ts';
 import { BodyBuilder, labelBytes } from './write-body.ts';
 

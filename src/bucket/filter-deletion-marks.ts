@@ -3,15 +3,10 @@
  * block stays for a delay, until whatever replaces it has been seen by everybody.
  */
 import type { Logger } from '../lib/log.ts';
-import { errorCode, errorText } from '../lib/errors.ts';
 import type { Bucket } from '../objstore/bucket.ts';
 import type { BlockMeta } from '../tsdb/block/meta.ts';
-import { mapBounded } from './map-bounded.ts';
+import { gatherMarks } from './gather-marks.ts';
 import type { BlockMark } from './markers.ts';
-import { readMark } from './markers.ts';
-
-/** limit: marks that are read at once, as Thanos has it. */
-const CONCURRENCY = 32;
 
 /** How to filter. */
 export interface DeletionMarkFilterOptions {
@@ -39,32 +34,19 @@ export async function filterDeletionMarks(
   metas: ReadonlyMap<string, BlockMeta>,
   options: DeletionMarkFilterOptions,
 ): Promise<DeletionMarkFilterResult> {
-  const { delayMs, now, concurrency = CONCURRENCY } = options;
-  const found = await mapBounded([...metas.keys()], concurrency, (ulid) =>
-    deletionMark(bucket, ulid, options),
-  );
-  const marks = new Map(found.flatMap((mark) => (mark === undefined ? [] : [[mark.id, mark]])));
+  const marks = await gatherMarks(bucket, metas.keys(), { ...options, kind: 'deletion' });
+  return { metas: filterMarked(metas, marks, options), marks };
+}
+
+/** The blocks without those that were marked longer ago than the delay. */
+export function filterMarked(
+  metas: ReadonlyMap<string, BlockMeta>,
+  marks: ReadonlyMap<string, BlockMark>,
+  { delayMs, now }: { readonly delayMs: number; readonly now: number },
+): Map<string, BlockMeta> {
   const isGone = (ulid: string): boolean => {
     const mark = marks.get(ulid);
     return mark !== undefined && now - mark.time > delayMs;
   };
-  return { metas: new Map([...metas].filter(([ulid]) => !isGone(ulid))), marks };
-}
-
-async function deletionMark(
-  bucket: Bucket,
-  ulid: string,
-  { signal, log }: DeletionMarkFilterOptions,
-): Promise<BlockMark | undefined> {
-  try {
-    const mark = await readMark(bucket, { ulid, kind: 'deletion' }, { signal });
-    return mark === undefined ? undefined : { ...mark, id: ulid };
-  } catch (thrown) {
-    if (errorCode(thrown) !== 'corrupt') throw thrown;
-    log.warn('the deletion mark of a block cannot be read, it counts as none', {
-      block: ulid,
-      err: errorText(thrown),
-    });
-    return undefined;
-  }
+  return new Map([...metas].filter(([ulid]) => !isGone(ulid)));
 }

@@ -1,16 +1,20 @@
 /** The flag table of `thanos all`. */
 import type { CommandSpec, FlagSpec } from '../ops/flag-spec.ts';
 import { objstoreFlags } from './config-flags.ts';
-import { LOG_FLAGS } from './global-flags.ts';
+import { GLOBAL_FLAGS } from './global-flags.ts';
+import { grpcServerFlags } from './grpc-flags.ts';
+import { httpFlags } from './http-flags.ts';
+import { requestLoggingFlags } from './request-logging-flags.ts';
 
 const STORAGE = 'Storage';
 const BUCKET = 'Bucket';
 const WRITE = 'Remote write';
 const QUERY = 'Query';
 const HTTP = 'HTTP';
+const GRPC = 'gRPC';
 
 const flags: readonly FlagSpec[] = [
-  ...LOG_FLAGS,
+  ...GLOBAL_FLAGS,
   {
     name: 'data-dir',
     kind: 'string',
@@ -105,20 +109,8 @@ const flags: readonly FlagSpec[] = [
     group: BUCKET,
     help: 'Specify which hash function to use when calculating the hashes of produced files. If no function has been specified, it does not happen. Possible values are: "", "SHA256".',
   },
-  {
-    name: 'http-address',
-    kind: 'string',
-    default: '127.0.0.1:10902',
-    group: HTTP,
-    help: 'Listen host:port for HTTP endpoints.',
-  },
-  {
-    name: 'http-grace-period',
-    kind: 'duration',
-    default: '2m',
-    group: HTTP,
-    help: 'Time to wait after an interrupt received for HTTP Server.',
-  },
+  ...httpFlags('127.0.0.1:10902').map((flag) => ({ ...flag, group: HTTP })),
+  ...requestLoggingFlags().map((flag) => ({ ...flag, group: HTTP })),
   {
     name: 'web.disable-cors',
     kind: 'bool',
@@ -131,6 +123,7 @@ const flags: readonly FlagSpec[] = [
     group: HTTP,
     help: 'Whether the API may delete series, clean tombstones and take snapshots.',
   },
+  ...grpcServerFlags('127.0.0.1:10901').map((flag) => ({ ...flag, group: GRPC })),
   {
     name: 'remote-write.address',
     kind: 'string',
@@ -262,6 +255,6 @@ const flags: readonly FlagSpec[] = [
 export const allCommand: CommandSpec = {
   name: 'thanos all',
   description:
-    'Run every component in one process: remote write, storage, queries and the HTTP API on one machine.',
+    'Run every component in one process: remote write, storage, queries, the StoreAPI and the HTTP API on one machine.',
   flags,
 };

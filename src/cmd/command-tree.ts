@@ -4,17 +4,19 @@
  */
 import { must } from '../lib/assert.ts';
 import { CodedError, errorText } from '../lib/errors.ts';
-import type { LogLevel, Logger } from '../lib/log.ts';
+import type { Logger } from '../lib/log.ts';
+import { type Tracer, nopTracer } from '../lib/tracing.ts';
 import type { CommandSpec, FlagValues } from '../ops/flag-spec.ts';
 import { parseArgs } from '../ops/flags.ts';
-import { createLogger } from '../ops/log.ts';
-import type { LogFormat } from '../ops/log.ts';
 import { OutputClosedError } from '../ops/stdout.ts';
+import { GLOBAL_FLAGS } from './global-flags.ts';
+import { commandLogger, commandTracing, memoryBudget } from './process-setup.ts';
 
 /** What a running command may use. */
 export interface CommandContext {
   readonly values: FlagValues;
   readonly log: Logger;
+  readonly tracer: Tracer;
   /** Aborted by SIGINT and SIGTERM: the command then cleans up and throws. */
   readonly signal: AbortSignal;
 }
@@ -52,15 +54,21 @@ export async function runProgram(program: Program, args: readonly string[]): Pro
     return 0;
   }
   const { values } = parsed;
-  const log = createLogger({
-    level: values.string('log.level') as LogLevel,
-    format: values.string('log.format') as LogFormat,
-  });
+  // Programs without the global flags of thanos have those of the log at least.
+  const isThanos = root.flags === GLOBAL_FLAGS;
+  const log = commandLogger(values, isThanos);
   for (const { name } of root.flags.filter(({ idle }) => idle === true)) {
     if (values.isSet(name)) log.warn('flag has no effect yet', { flag: `--${name}` });
   }
   try {
-    await runUntilSignal(findCommand(root, parsed.command), values, log);
+    if (isThanos) memoryBudget(values, log);
+    const tracing = isThanos ? await commandTracing(values, log) : undefined;
+    const tracer = tracing?.tracer ?? nopTracer;
+    try {
+      await runUntilSignal(findCommand(root, parsed.command), { values, log, tracer });
+    } finally {
+      await tracing?.close();
+    }
     return 0;
   } catch (thrown) {
     // As a program that SIGPIPE ends.
@@ -83,7 +91,11 @@ function findCommand(root: CommandGroup, path: string): Command {
 }
 
 /** Runs a command; the first signal aborts it, the second one ends the process as if nobody listened. */
-async function runUntilSignal(command: Command, values: FlagValues, log: Logger): Promise<void> {
+async function runUntilSignal(
+  command: Command,
+  context: Omit<CommandContext, 'signal'>,
+): Promise<void> {
+  const { log } = context;
   const controller = new AbortController();
   const stop = (signal: NodeJS.Signals): void => {
     unlisten();
@@ -97,7 +109,7 @@ async function runUntilSignal(command: Command, values: FlagValues, log: Logger)
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   try {
-    await command.run({ values, log, signal: controller.signal });
+    await command.run({ ...context, signal: controller.signal });
   } finally {
     unlisten();
   }

@@ -27,23 +27,19 @@ export const GLOBAL_FLAGS: readonly FlagSpec[] = [
     name: 'debug.name',
     kind: 'string',
     hidden: true,
-    idle: true,
-    help: 'Name to add to log lines.',
+    help: 'Name that is added to each log line.',
   },
   ...LOG_FLAGS,
-  ...configFlags(
-    'tracing.config',
-    'the configuration of tracing, which is not implemented yet',
-  ).map((flag) => ({ ...flag, idle: true })),
+  ...configFlags('tracing.config', 'the configuration of tracing in YAML: type, config'),
   {
     name: 'enable-auto-gomemlimit',
     kind: 'bool',
-    help: "Accepted for the sake of Go's thanos; there is no Go runtime to limit.",
+    help: 'Take budgets from the memory that the control group, or the machine, allows.',
   },
   {
     name: 'auto-gomemlimit.ratio',
     kind: 'float',
     default: '0.9',
-    help: "Accepted for the sake of Go's thanos; there is no Go runtime to limit.",
+    help: 'How much of that memory this process may take, above 0 and up to 1.',
   },
 ];

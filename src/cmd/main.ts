@@ -2,17 +2,18 @@
 import { writeSync } from 'node:fs';
 import manifest from '../../package.json' with { type: 'json' };
 import { errorText } from '../lib/errors.ts';
+import type { CommandSpec, FlagValues } from '../ops/flag-spec.ts';
 import { parseArgs } from '../ops/flags.ts';
-import { RUNTIME_VERSION } from '../ops/process-metrics.ts';
-import { allCommand } from './all-flags.ts';
-import { runAllCommand } from './all.ts';
+import { RUNTIME_VERSION } from '../ops/runtime-version.ts';
+import type { RunOutcome } from '../ops/run-group.ts';
+import { commandIndex } from './command-word.ts';
+import type { ProgramFacts } from './program-facts.ts';
 
 /** Commands of the Go program that this version does not have. */
 const NOT_YET: readonly string[] = [
   'sidecar',
   'query',
   'query-frontend',
-  'store',
   'receive',
   'compact',
   'rule',
@@ -27,7 +28,8 @@ Flags:
       --version  Show the version.
 
 Commands:
-  all    ${allCommand.description}
+  all    Run every component in one process: remote write, storage, queries, StoreAPI and HTTP API.
+  store  Serve the blocks of an object store to queries.
   tools  Tools utility commands: \`thanos tools --help\` lists them.
 
 Not implemented yet: ${NOT_YET.join(', ')}.
@@ -45,36 +47,52 @@ const build = {
 
 /** Exit codes: 2 for a command line that is wrong, 1 for everything else that fails. */
 async function main(args: readonly string[]): Promise<number> {
-  const [command, ...rest] = args;
-  if (command === undefined || command === '--help' || command === '-h' || command === 'help') {
-    writeSync(command === undefined ? 2 : 1, HELP);
-    return command === undefined ? 2 : 0;
+  const [first] = args;
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    writeSync(first === undefined ? 2 : 1, HELP);
+    return first === undefined ? 2 : 0;
   }
-  if (command === '--version') return printVersion();
-  if (command !== 'all' && args.includes('tools')) {
-    const { isToolsCommand, runTools } = await import('./tools.ts');
-    if (isToolsCommand(args)) return runTools({ version: versionText(), out, err }, args);
+  if (first === '--version') return printVersion();
+  const at = commandIndex(args);
+  const command = args[at];
+  if (command === undefined) {
+    return refuse(2, 'Error parsing commandline arguments: command not specified');
+  }
+  const rest = args.toSpliced(at, 1);
+  // Each command brings much along that the others do without.
+  if (command === 'all') return runServer(await import('./all.ts'), rest);
+  if (command === 'store') return runServer(await import('./store.ts'), rest);
+  if (command === 'tools') {
+    const { runTools } = await import('./tools.ts');
+    return runTools({ version: versionText(), out, err }, args);
   }
   if (NOT_YET.includes(command)) return refuse(1, `${command} is not implemented yet`);
-  if (command !== 'all') {
-    return refuse(
-      2,
-      `Error parsing commandline arguments: expected command but got ${JSON.stringify(command)}`,
-    );
-  }
-  const parsed = parseArgs(allCommand, rest);
+  return refuse(
+    2,
+    `Error parsing commandline arguments: expected command but got ${JSON.stringify(command)}`,
+  );
+}
+
+/** A command that runs until a signal. */
+interface ServerCommand {
+  readonly command: CommandSpec;
+  readonly run: (values: FlagValues, program: ProgramFacts) => Promise<RunOutcome>;
+}
+
+async function runServer(
+  { command, run }: ServerCommand,
+  args: readonly string[],
+): Promise<number> {
+  const parsed = parseArgs(command, args);
+  if (parsed.kind === 'error') return refuse(2, parsed.message);
+  if (parsed.kind === 'version') return printVersion();
   if (parsed.kind === 'help') {
-    writeSync(1, parsed.text);
+    out(parsed.text);
     return 0;
   }
-  if (parsed.kind === 'version') return printVersion();
-  if (parsed.kind === 'error') return refuse(2, parsed.message);
-  // Workers run beside this module: sources in a checkout, a bundle where the package is installed.
-  const workerUrl = new URL(
-    import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js',
-    import.meta.url,
-  );
-  const { error, forced } = await runAllCommand(parsed.values, build, workerUrl);
+  const isSource = import.meta.url.endsWith('.ts');
+  const workerUrl = new URL(isSource ? './worker.ts' : './worker.js', import.meta.url);
+  const { error, forced } = await run(parsed.values, { build, workerUrl });
   if (error !== undefined) return refuse(1, errorText(error));
   return forced ? 1 : 0;
 }

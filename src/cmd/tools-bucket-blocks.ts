@@ -56,7 +56,11 @@ async function openFlagBucket(values: FlagValues, log: Logger): Promise<Bucket> 
       'flag objstore.config-file or objstore.config is required for running this command and content cannot be empty.',
     );
   }
-  const { directory } = config.config;
+  if (config.type === 'FILESYSTEM') checkDirectory(config.config.directory, log);
+  return openBucket(config, { log });
+}
+
+function checkDirectory(directory: string, log: Logger): void {
   const found = statSync(directory, { throwIfNoEntry: false });
   if (found !== undefined && !found.isDirectory()) {
     throw new CodedError('bad_data', `the bucket ${directory} is not a directory`);
@@ -64,5 +68,4 @@ async function openFlagBucket(values: FlagValues, log: Logger): Promise<Bucket> 
   if (found === undefined) {
     log.warn('the directory of the bucket does not exist, so there are no blocks', { directory });
   }
-  return openBucket(config);
 }

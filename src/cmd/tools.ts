@@ -59,14 +59,6 @@ function notYet(group: string): Command[] {
   }));
 }
 
-/** Whether a command line is one of `thanos tools`: flags of all commands may stand in front. */
-export function isToolsCommand(args: readonly string[]): boolean {
-  const values = new Map(GLOBAL_FLAGS.map(({ name, kind }) => [`--${name}`, kind !== 'bool']));
-  let at = 0;
-  while (args[at]?.startsWith('--') === true) at += values.get(args[at] ?? '') === true ? 2 : 1;
-  return args[at] === toolsGroup.name;
-}
-
 /** Runs a command line of `thanos tools`; answers the exit code. */
 export function runTools(program: Omit<Program, 'root'>, args: readonly string[]): Promise<number> {
   return runProgram({ root, ...program }, args);

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { Clock } from '../lib/clock.ts';
+import { activeResources } from '../ops/go-metrics.ts';
 
 /** What a build knows about itself, in the names of `/api/v1/status/buildinfo`. */
 export interface BuildInfoData {
@@ -22,24 +23,26 @@ export interface StatusSource {
   /** When the process started, in ms. */
   readonly startTimeMs: number;
   readonly workingDirectory: string;
-  /** As Prometheus shows it: `15d`. */
+  /** As Prometheus shows it: `15d`; '' where nothing is retained. */
   readonly storageRetention: string;
+  /** What `--enable-auto-gomemlimit` found; undefined without it. */
+  readonly memoryLimitBytes?: number | undefined;
 }
 
 /**
- * The members that Thanos has, with those of Prometheus that have a meaning here. There are no goroutines; the
- * memory limit is that of V8's heap.
+ * The members that Thanos has, with those of Prometheus that have a meaning here. What is under way stands for
+ * goroutines; without a memory limit there is V8's own for its heap.
  */
 export function runtimeInfo(status: StatusSource, clock: Clock): Record<string, unknown> {
   return {
     startTime: new Date(status.startTimeMs).toISOString(),
     CWD: status.workingDirectory,
     serverTime: new Date(clock.now()).toISOString(),
-    goroutineCount: 0,
+    goroutineCount: activeResources(),
     GOMAXPROCS: availableParallelism(),
     GOGC: '',
     GODEBUG: '',
-    GOMEMLIMIT: getHeapStatistics().heap_size_limit,
-    storageRetention: status.storageRetention,
+    GOMEMLIMIT: status.memoryLimitBytes ?? getHeapStatistics().heap_size_limit,
+    ...(status.storageRetention !== '' && { storageRetention: status.storageRetention }),
   };
 }

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CodedError, type ErrorCode, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import { sendPieces } from '../ops/http-body.ts';
-import { requestId } from '../ops/http-server.ts';
+import { requestId } from '../ops/request-id.ts';
 import type { Dialect } from './dialect.ts';
 import type { QueryAnswer } from './query-service.ts';
 

@@ -5,7 +5,7 @@ import { CodedError, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Counter, MetricsRegistry } from '../lib/metrics.ts';
 import { clientSignal, sendPieces, sendTextError } from '../ops/http-body.ts';
-import { requestId } from '../ops/http-server.ts';
+import { requestId } from '../ops/request-id.ts';
 import { parseMetricSelector } from '../promql/parse/parse.ts';
 import type { FederateAnswer } from './federate.ts';
 import { negotiateFederate } from './federate-format.ts';

@@ -6,7 +6,7 @@ import { Gate } from '../lib/gate.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Gauge, MetricsRegistry } from '../lib/metrics.ts';
 import { clientSignal, sendTextError } from '../ops/http-body.ts';
-import { requestId } from '../ops/http-server.ts';
+import { requestId } from '../ops/request-id.ts';
 import { FIRST_PAGE } from './remote-read.ts';
 import type { ReadPage } from './remote-read.ts';
 import { READ_REQUEST_BYTES_MAX } from './remote-read-request.ts';

@@ -7,7 +7,7 @@ import { CodedError, errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
 import type { Family, Gauge, Histogram, MetricsRegistry } from '../lib/metrics.ts';
 import { sendTextError } from '../ops/http-body.ts';
-import { requestId } from '../ops/http-server.ts';
+import { requestId } from '../ops/request-id.ts';
 import { readBody } from './remote-write-body.ts';
 import { judgeContent } from './remote-write-content.ts';
 import type { WriteOptions, WriteOutcome, WriteService, WrittenCounts } from './write-service.ts';

@@ -110,12 +110,34 @@ export interface JsonSamplesKernel {
   ): number;
 }
 
+/** Exports of the kernel of a store's chunks, see store-chunks.as.ts; addresses are bytes in its memory. */
+export interface StoreChunksKernel {
+  /** How many chunks were written; `status` has two words that say why no more. */
+  frame(
+    src: number,
+    srcEnd: number,
+    offsets: number,
+    n: number,
+    mint: number,
+    maxt: number,
+    mask: number,
+    out: number,
+    outEnd: number,
+    ends: number,
+    found: number,
+    tables: number,
+    status: number,
+  ): number;
+  shard(from: number, length: number, count: number): number;
+}
+
 /** What the kernels export, by name. */
 interface Kernels {
   readonly 'xor-decode': XorDecodeKernel;
   readonly ingest: IngestKernel;
   readonly windows: WindowsKernel;
   readonly 'json-samples': JsonSamplesKernel;
+  readonly 'store-chunks': StoreChunksKernel;
 }
 
 /** The kernels by name, as `*.as.ts` files. */
@@ -154,7 +176,7 @@ export function loadKernel<Name extends KernelName>(
 
 /** Which implementation of each kernel this process runs: the labels of thanos_kernel_info. */
 export function kernelImplementations(): { kernel: KernelName; impl: 'wasm' | 'typescript' }[] {
-  const names: KernelName[] = ['xor-decode', 'ingest', 'windows', 'json-samples'];
+  const names: KernelName[] = ['xor-decode', 'ingest', 'windows', 'json-samples', 'store-chunks'];
   return names.map((kernel) => ({
     kernel,
     impl: kernelModule(kernel) === undefined ? 'typescript' : 'wasm',

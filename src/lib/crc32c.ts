@@ -14,7 +14,12 @@ const POLYNOMIAL = 0x82f63b78;
 /** Eight tables of 256: T0 is the table of single bytes, T(k) that of a byte with k zero bytes behind it. */
 const TABLES = makeTables();
 
-function makeTables(): Int32Array {
+/** A copy of the tables, 8 * 256 words, for kernels. */
+export function crc32cTables(): Int32Array<ArrayBuffer> {
+  return TABLES.slice();
+}
+
+function makeTables(): Int32Array<ArrayBuffer> {
   const tables = new Int32Array(8 * 256);
   for (let i = 0; i < 256; i++) {
     let crc = i;

@@ -39,7 +39,8 @@ export async function readStrictYaml<T>(
 
 /** Parses one document. @throws CodedError bad_data with file, line and column where it is not YAML. */
 export async function parseStrictYaml(source: YamlSource): Promise<StrictYaml> {
-  const [yaml, zod] = await Promise.all([import('yaml'), import('zod')]);
+  // A bundle has what a CommonJS package exports as its default alone.
+  const [{ default: yaml }, zod] = await Promise.all([import('yaml'), import('zod')]);
   const lines = new yaml.LineCounter();
   const document = yaml.parseDocument(source.text, {
     schema: 'failsafe',

@@ -30,6 +30,15 @@ export interface RequestOptions {
   readonly isExpected?: ((error: unknown) => boolean) | undefined;
 }
 
+/** How to read a range. */
+export interface RangeOptions extends RequestOptions {
+  /**
+   * Where the bytes may be put, at least as long as the range. What comes back is then a part of it, or bytes elsewhere where the store
+   * brings them in a buffer of its own; the caller keeps it in any case, and may use it again when the operation has ended.
+   */
+  readonly into?: Uint8Array | undefined;
+}
+
 /** How to list. */
 export interface IterOptions extends RequestOptions {
   /** Every object below the directory, and no directories; otherwise one level only. */
@@ -124,10 +133,10 @@ export interface Bucket {
   get(name: string, options?: RequestOptions): Promise<ObjectStream>;
 
   /**
-   * Bytes of an object in a buffer of their own, fewer or none behind its end. For what fits in memory; nothing here
+   * Bytes of an object in a buffer of their own (but see {@link RangeOptions.into}), fewer or none behind its end. For what fits in memory; nothing here
    * limits `length`. @throws CodedError not_found.
    */
-  getRange(name: string, range: ByteRange, options?: RequestOptions): Promise<Uint8Array>;
+  getRange(name: string, range: ByteRange, options?: RangeOptions): Promise<Uint8Array>;
 
   /** Whether there is an object of that name; directories are none. */
   exists(name: string, options?: RequestOptions): Promise<boolean>;

@@ -1,4 +1,4 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
@@ -28,7 +28,7 @@ test('objstore config: what is refused', async () => {
   const f = async (text: string, message: string, code = 'bad_data'): Promise<void> => {
     await rejects(parseBucketConfig({ text, name: 'objstore.yaml' }), { code, message }, text);
   };
-  const wanted = 'expected FILESYSTEM';
+  const wanted = 'expected FILESYSTEM, S3, GCS, AZURE, SWIFT, COS, ALIYUNOSS, BOS, OBS or OCI';
   await f(
     'type: FILESYSTEM\nconfig:\n  directorry: /x\n  directory: /y',
     'objstore.yaml:3: config.directorry: unknown field, expected directory',
@@ -54,13 +54,8 @@ test('objstore config: what is refused', async () => {
   await f('type:\nconfig: {directory: a}', `objstore.yaml:1: type: missing, ${wanted}`);
   await f('\ntype: FTP', `objstore.yaml:2: type: bucket with type FTP is not supported, ${wanted}`);
   await f(
-    'type: s3\nconfig:\n  bucket: x\n  secret_key: hidden',
-    `objstore.yaml:1: type: buckets of type S3 are not implemented yet; ${wanted}`,
-    'not_implemented',
-  );
-  await f(
-    'type: FILESYSTEM\nconfig: {directory: a}\nhedging_config: {}',
-    'objstore.yaml:3: hedging_config: unknown field, expected type, config or prefix',
+    'type: FILESYSTEM\nconfig: {directory: a}\nhedging_configs: {}',
+    'objstore.yaml:3: hedging_configs: unknown field, expected hedging_config',
   );
   await f(
     'type: FILESYSTEM\nconfig: {directory: a}\nprefix: a/../b',
@@ -71,14 +66,45 @@ test('objstore config: what is refused', async () => {
   await f('- a', 'objstore.yaml:1: expected a mapping, is a list');
 });
 
-test('objstore config: each type that Thanos has is known by name', async () => {
-  for (const type of ['S3', 'GCS', 'AZURE', 'SWIFT', 'COS', 'ALIYUNOSS', 'BOS', 'OCI', 'OBS']) {
-    const reading = parseBucketConfig({ text: `type: ${type.toLowerCase()}`, name: 'o' });
-    await rejects(reading, {
-      code: 'not_implemented',
-      message: `o:1: type: buckets of type ${type} are not implemented yet; expected FILESYSTEM`,
+test('objstore config: each type refuses what it does not know, in any case', async () => {
+  for (const type of [
+    's3',
+    'Gcs',
+    'AZURE',
+    'swift',
+    'cos',
+    'aliyunoss',
+    'bos',
+    'oci',
+    'obs',
+    'filesystem',
+  ]) {
+    const text = `type: ${type}\nconfig:\n  bucket: x\n  nonsense: hidden\n`;
+    await rejects(parseBucketConfig({ text, name: 'o' }), (thrown) => {
+      const { message } = thrown as Error;
+      ok(/^o:[34]: config\.(?:bucket|nonsense): unknown field, expected /.test(message), message);
+      ok(!message.includes('hidden'));
+      return true;
     });
   }
+});
+
+test('objstore config: hedging', async () => {
+  const f = async (text: string, want: object | undefined): Promise<void> => {
+    const given = `type: FILESYSTEM\nconfig: {directory: a}\nhedging_config: ${text}`;
+    deepEqual((await parseBucketConfig({ text: given, name: 'o' })).hedging, want);
+  };
+  await f('{enabled: true}', { upTo: 3, quantile: 0.9 });
+  await f('{enabled: true, up_to: 2, quantile: 0.95}', { upTo: 2, quantile: 0.95 });
+  await f('{enabled: false, up_to: 2}', undefined);
+  await f('{}', undefined);
+  await f('', undefined);
+  await rejects(f('{enabled: true, quantile: 90}', {}), {
+    message: 'o:3: hedging_config.quantile: expected a number between 0 and 1, is "90"',
+  });
+  await rejects(f('{enabled: true, up_to: 0}', {}), {
+    message: 'o:3: hedging_config.up_to: expected a whole number from 1 on, is "0"',
+  });
 });
 
 test('objstore config: from a file, and from both flags', async () => {
@@ -107,7 +133,7 @@ test('objstore config: from a file, and from both flags', async () => {
 test('objstore config: variables of the environment', async () => {
   const content = 'type: FILESYSTEM\nconfig:\n  directory: $(ROOT)/$(A_1)$(A_1) $X ${Y} $()\n';
   const got = await readBucketConfig(flags({ content, env: { ROOT: '/r', A_1: 'b' } }));
-  equal(got?.config.directory, '/r/bb $X ${Y} $()');
+  deepEqual(got?.config, { directory: '/r/bb $X ${Y} $()' });
   await rejects(readBucketConfig(flags({ content, env: { ROOT: '/r' } })), {
     code: 'bad_data',
     message: '--objstore.config:3: found reference to unset environment variable "A_1"',
@@ -121,7 +147,7 @@ test('objstore config: the bucket that it opens', async () => {
     config: { directory: directory.path },
     prefix: 'some/prefix',
   } as const;
-  const bucket = openBucket(config);
+  const bucket = await openBucket(config);
   await bucket.upload('x', encodeUtf8('x'));
   equal(existsSync(join(directory.path, 'some/prefix/x')), true);
   equal(bucket.name, `fs: ${resolve(directory.path)}`);

@@ -28,6 +28,7 @@ import {
   type ObjectBody,
   objectNotFound,
   type ObjectStream,
+  type RangeOptions,
   type RequestOptions,
   type UploadOptions,
 } from './bucket.ts';
@@ -87,16 +88,12 @@ export class FilesystemBucket implements Bucket {
     return new FileStream(handle, { size, path: file, reuse: false, signal: options.signal });
   }
 
-  async getRange(
-    name: string,
-    range: ByteRange,
-    options: RequestOptions = {},
-  ): Promise<Uint8Array> {
+  async getRange(name: string, range: ByteRange, options: RangeOptions = {}): Promise<Uint8Array> {
     checkRange(range);
     const { handle, size } = await this.#open(name, options);
     try {
       const length = Math.max(0, Math.min(range.length, size - range.offset));
-      const bytes = new Uint8Array(length);
+      const bytes = options.into?.subarray(0, length) ?? new Uint8Array(length);
       for (let done = 0; done < length;) {
         throwIfAborted(options.signal);
         const position = range.offset + done;

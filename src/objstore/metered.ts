@@ -18,6 +18,7 @@ import {
   type UploadOptions,
 } from './bucket.ts';
 import type { BucketMetrics, BucketOperation } from './bucket-metrics.ts';
+import { ObservedStream } from './observed-stream.ts';
 
 /** A bucket with metrics; otherwise the bucket that it wraps. */
 export class MeteredBucket implements Bucket {
@@ -58,7 +59,7 @@ export class MeteredBucket implements Bucket {
   async get(name: string, options?: RequestOptions): Promise<ObjectStream> {
     const call = new MeteredCall('get', this.#metrics, this.#clock, options);
     try {
-      return new MeteredStream(await this.#bucket.get(name, options), call);
+      return meteredStream(await this.#bucket.get(name, options), call);
     } catch (thrown) {
       call.fail(thrown);
       // compat: the Go provider observes an open that fails as well.
@@ -179,57 +180,22 @@ function isTimeout(reason: unknown): boolean {
 }
 
 /** Counts bytes as they are read; the operation ends with the stream. */
-class MeteredStream implements ObjectStream {
-  readonly size: number;
-  readonly #stream: ObjectStream;
-  readonly #call: MeteredCall;
-  readonly #chunks: AsyncGenerator<Uint8Array, void, undefined>;
-  #read = 0;
-  #over = false;
-
-  constructor(stream: ObjectStream, call: MeteredCall) {
-    this.size = stream.size;
-    this.#stream = stream;
-    this.#call = call;
-    this.#chunks = this.#count();
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    return this.#chunks;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#chunks.return();
-    this.#end(undefined);
-    await this.#stream[Symbol.asyncDispose]();
-  }
-
-  async *#count(): AsyncGenerator<Uint8Array, void, undefined> {
-    try {
-      for await (const chunk of this.#stream) {
-        this.#read += chunk.length;
-        this.#call.fetched(chunk.length);
-        yield chunk;
+function meteredStream(stream: ObjectStream, call: MeteredCall): ObjectStream {
+  let total = 0;
+  return new ObservedStream(stream, {
+    read: (bytes) => {
+      total += bytes;
+      call.fetched(bytes);
+    },
+    ended: (thrown) => {
+      if (thrown !== undefined) {
+        call.fail(thrown);
+        return;
       }
-    } catch (thrown) {
-      this.#end(thrown);
-      throw thrown;
-    } finally {
-      this.#end(undefined);
-    }
-  }
-
-  /** Reports once, either a failure or how much was read and how long it took. */
-  #end(thrown: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
-    if (thrown !== undefined) {
-      this.#call.fail(thrown);
-      return;
-    }
-    this.#call.observeDuration();
-    this.#call.observeTransferred(this.#read);
-  }
+      call.observeDuration();
+      call.observeTransferred(total);
+    },
+  });
 }
 
 /** A body, and a way to ask afterwards how many bytes of it were sent. */

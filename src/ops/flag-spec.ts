@@ -25,8 +25,10 @@ export interface FlagSpec {
   readonly group?: string;
   /** The values of an enum. */
   readonly values?: readonly string[];
-  /** The value is masked wherever flags are shown. */
+  /** The value is masked wherever flags are shown; by default its name decides. */
   readonly secret?: boolean;
+  /** A duration that is shown as Go shows its own (`2m0s`), not as Prometheus does (`2m`). */
+  readonly goDuration?: boolean;
 }
 
 /** A command's name, description and flag table. */

@@ -1,6 +1,6 @@
 /** Text to typed flag values and back. */
 import { formatDuration, parseDuration } from '../lib/duration.ts';
-import { GO_UNITS } from '../lib/go-duration.ts';
+import { GO_UNITS, formatGoDuration } from '../lib/go-duration.ts';
 import { CodedError, errorText } from '../lib/errors.ts';
 import { parseTimeOrDuration } from '../lib/time-or-duration.ts';
 import type { FlagKind, FlagSpec, FlagValue } from './flag-spec.ts';
@@ -36,11 +36,18 @@ export function zeroValue(kind: FlagKind): FlagValue {
   return kind === 'string' || kind === 'enum' || kind === 'time' ? '' : 0;
 }
 
-/** A value as `/api/v1/status/flags` shows it: durations as Prometheus prints them, secrets masked. */
+/** compat: Go masks these two also when they are not set. */
+const ALWAYS_MASKED: ReadonlySet<string> = new Set(['objstore.config', 'objstore.config-file']);
+
+/** A value as `/api/v1/status/flags` shows it: durations as Prometheus or Go prints them, secrets masked. */
 export function showFlagValue(spec: FlagSpec, value: FlagValue): string {
+  if (ALWAYS_MASKED.has(spec.name)) return REDACTED;
   const secret = spec.secret ?? SECRET_NAME.test(spec.name);
   if (secret && value !== '') return REDACTED;
-  if (spec.kind === 'duration') return formatDuration(Number(value));
+  if (spec.kind === 'duration') {
+    const show = spec.goDuration === true ? formatGoDuration : formatDuration;
+    return show(Number(value));
+  }
   if (spec.kind === 'bytes') return formatBytes(Number(value));
   return String(value);
 }

@@ -60,7 +60,8 @@ test('values', () => {
   f([], 'replica', 'a,b');
   f(['--replica=c'], 'replica', 'c');
   f(['--objstore.config=type: S3'], 'objstore.config', '<REDACTED>');
-  f([], 'objstore.config', '');
+  // compat: also when it is not set.
+  f([], 'objstore.config', '<REDACTED>');
 });
 
 test('typed getters', () => {

@@ -36,16 +36,19 @@ interface Cells {
 
 /** Counts the requests of routes that have a handler name. */
 export class HttpMetrics {
-  readonly #tenant: string;
+  /** The values of the label `tenant`: one, or none where a component has no tenants. */
+  readonly #tenant: readonly string[];
   readonly #requests: Family<Counter>;
   readonly #duration: Family<Histogram>;
   readonly #requestSize: Family<Histogram>;
   readonly #responseSize: Family<Histogram>;
   readonly #inflight: Family<Gauge>;
 
-  constructor(metrics: MetricsRegistry, tenant: string) {
-    this.#tenant = tenant;
-    const labels = ['code', 'handler', 'method', 'tenant'];
+  /** Components without tenants have no label of that name. */
+  constructor(metrics: MetricsRegistry, tenant?: string) {
+    this.#tenant = tenant === undefined ? [] : [tenant];
+    const tenantLabel = tenant === undefined ? [] : ['tenant'];
+    const labels = ['code', 'handler', 'method', ...tenantLabel];
     this.#requests = metrics.counterFamily(
       'http_requests_total',
       'Tracks the number of HTTP requests.',
@@ -72,7 +75,7 @@ export class HttpMetrics {
     this.#inflight = metrics.gaugeFamily(
       'http_inflight_requests',
       'Current number of HTTP requests the handler is responding to.',
-      ['handler', 'method', 'tenant'],
+      ['handler', 'method', ...tenantLabel],
     );
   }
 
@@ -100,11 +103,11 @@ export class HttpMetrics {
 
   #methodCells(handler: string, method: string): MethodCells {
     const tenant = this.#tenant;
-    return new MethodCells(this.#inflight.with(handler, method, tenant), (code) => ({
-      requests: this.#requests.with(code, handler, method, tenant),
-      duration: this.#duration.with(code, handler, method, tenant),
-      requestSize: this.#requestSize.with(code, handler, method, tenant),
-      responseSize: this.#responseSize.with(code, handler, method, tenant),
+    return new MethodCells(this.#inflight.with(handler, method, ...tenant), (code) => ({
+      requests: this.#requests.with(code, handler, method, ...tenant),
+      duration: this.#duration.with(code, handler, method, ...tenant),
+      requestSize: this.#requestSize.with(code, handler, method, ...tenant),
+      responseSize: this.#responseSize.with(code, handler, method, ...tenant),
     }));
   }
 }

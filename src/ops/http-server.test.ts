@@ -9,9 +9,10 @@ import { nopLogger } from '../lib/log.ts';
 import { acceptsGzip, clientSignal, sendPieces } from './http-body.ts';
 import { parseListenAddress } from './http-address.ts';
 import { HttpMetrics } from './http-metrics.ts';
-import { HttpServer, requestId } from './http-server.ts';
+import { HttpServer } from './http-server.ts';
 import { ProcessMetrics } from './metrics.ts';
 import { Probe } from './probe.ts';
+import { requestId } from './request-id.ts';
 
 /** A server with probes and metrics; `routes` adds to it before it listens on a free port. */
 async function start(t: TestContext, routes: (server: HttpServer) => void = () => undefined) {

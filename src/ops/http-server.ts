@@ -2,19 +2,31 @@
  * HTTP servers on fastify with what every component has: probes, `/metrics`, instrumentation, Go's texts for what is
  * not found or malformed, limits, and a shutdown that finishes the requests at hand.
  */
-import type { Server } from 'node:http';
-import { STATUS_CODES } from 'node:http';
+import { type RequestListener, STATUS_CODES, type Server, createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { monotonicFactory } from 'ulid';
+import fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RouteOptions,
+} from 'fastify';
+import { must } from '../lib/assert.ts';
 import { errorText } from '../lib/errors.ts';
 import type { Logger } from '../lib/log.ts';
+import { type Tracer, nopTracer } from '../lib/tracing.ts';
 import { EXPOSITION_CONTENT_TYPE, expose, negotiateExposition } from './exposition.ts';
 import { anyHost, listenError, parseListenAddress } from './http-address.ts';
 import { sendPieces, sendTextError } from './http-body.ts';
 import type { HttpMetrics } from './http-metrics.ts';
+import type { HttpRequestLog } from './http-request-log.ts';
+import { traceRoute } from './http-tracing.ts';
 import type { ProcessMetrics } from './metrics.ts';
 import type { Probe } from './probe.ts';
+import { registerPprof } from './pprof/pprof-routes.ts';
+import type { Profiler } from './pprof/profiler.ts';
+import { requestId } from './request-id.ts';
+import type { SecuredServer } from './secured-server.ts';
+import type { WebConfig } from './web-config.ts';
 
 /** Longer than senders keep an idle connection (Go's transport: 90 s), so that it is never us who closes under them. */
 const KEEP_ALIVE_MS = 300_000;
@@ -36,6 +48,14 @@ export interface HttpServerOptions {
   readonly probe?: Probe;
   /** Serves `/metrics` from this. */
   readonly metrics?: ProcessMetrics;
+  /** Who may come in, and whether there is TLS: `--http.config`. */
+  readonly web?: WebConfig | undefined;
+  /** Serves `/debug/pprof/` and `/debug/fgprof` from this. */
+  readonly profiler?: Profiler | undefined;
+  /** Records requests of routes whose config has a handler name. */
+  readonly tracer?: Tracer | undefined;
+  /** Logs them: `--request.logging-config`. */
+  readonly requestLog?: HttpRequestLog | undefined;
 }
 
 /** A server: routes go on `app` before {@link listen}. */
@@ -43,14 +63,18 @@ export class HttpServer {
   readonly app: FastifyInstance;
   readonly #log: Logger;
   readonly #gracePeriodMs: number;
+  readonly #web: WebConfig | undefined;
+  /** One for each address that the host name has. */
+  readonly #secured: SecuredServer[] = [];
   #closing = false;
 
   constructor(options: HttpServerOptions) {
     this.#log = options.log;
     this.#gracePeriodMs = options.gracePeriodMs;
-    this.app = createApp(options.log);
+    this.#web = options.web;
+    this.app = createApp(options.log, options.web && ((handler) => this.#guarded(handler)));
     this.app.decorateReply('sentBytes', 0);
-    this.app.addHook('onRoute', (route) => options.httpMetrics.instrument(route));
+    this.app.addHook('onRoute', (route) => instrument(route, options));
     this.app.addHook('onResponse', (_request, _reply, done) => {
       // A kept-alive connection whose last request ends during shutdown would hold the server open for minutes.
       if (this.#closing) setImmediate(() => this.#server.closeIdleConnections());
@@ -58,6 +82,7 @@ export class HttpServer {
     });
     if (options.probe !== undefined) addProbes(this.app, options.probe);
     if (options.metrics !== undefined) addMetrics(this.app, options.metrics);
+    if (options.profiler !== undefined) registerPprof(this.app, options.profiler);
   }
 
   get #server(): Server {
@@ -79,6 +104,11 @@ export class HttpServer {
     if (bound === null || typeof bound === 'string') return address;
     const shown = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
     this.#log.info('listening for requests and metrics', { address: `${shown}:${bound.port}` });
+    const tls = this.#web?.tls;
+    this.#log.info(tls === undefined ? 'TLS is disabled.' : 'TLS is enabled.', {
+      http2: tls?.http2 ?? false,
+      address: `${shown}:${bound.port}`,
+    });
     return `${shown}:${bound.port}`;
   }
 
@@ -87,39 +117,44 @@ export class HttpServer {
     this.#closing = true;
     const timer = setTimeout(() => {
       this.#log.warn('grace period is over, closing connections', { grace: this.#gracePeriodMs });
+      for (const secured of this.#secured) secured.closeAll();
       this.#server.closeAllConnections();
     }, this.#gracePeriodMs);
+    for (const secured of this.#secured) secured.closeIdle();
     try {
       await this.app.close();
     } finally {
       clearTimeout(timer);
     }
   }
-}
 
-const makeUlid = monotonicFactory();
-const madeIds = new WeakMap<FastifyRequest, string>();
-
-/** The request's X-Request-ID, or a ULID made at the first call: making one costs as much as serving a request. */
-export function requestId(request: FastifyRequest): string {
-  const given = request.headers['x-request-id'];
-  if (typeof given === 'string' && given !== '') return given;
-  let id = madeIds.get(request);
-  if (id === undefined) {
-    id = makeUlid();
-    madeIds.set(request, id);
+  /** A server whose requests and connections the web configuration judges. */
+  #guarded(handler: RequestListener): Server {
+    const web = must(this.#web, 'asked for by its presence');
+    const guarded = web.guard(handler);
+    const server = createServer(HTTP_OPTIONS, guarded);
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
+    const secured = web.secure(server, guarded);
+    if (secured !== undefined) this.#secured.push(secured);
+    return server;
   }
-  return id;
 }
 
-function createApp(log: Logger): FastifyInstance {
+const HTTP_OPTIONS = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  // Node refuses a header timeout above the request timeout.
+  headersTimeout: KEEP_ALIVE_MS + 10_000,
+  requestTimeout: KEEP_ALIVE_MS + 20_000,
+};
+
+/** `makeServer` stands in for fastify's own way to make one. */
+function createApp(
+  log: Logger,
+  makeServer: ((handler: RequestListener) => Server) | undefined,
+): FastifyInstance {
   const app = fastify({
-    http: {
-      maxHeaderSize: HEADER_BYTES_MAX,
-      // Node refuses a header timeout above the request timeout.
-      headersTimeout: KEEP_ALIVE_MS + 10_000,
-      requestTimeout: KEEP_ALIVE_MS + 20_000,
-    },
+    ...(makeServer && { serverFactory: makeServer }),
+    http: HTTP_OPTIONS,
     requestTimeout: KEEP_ALIVE_MS + 20_000,
     keepAliveTimeout: KEEP_ALIVE_MS,
     bodyLimit: FORM_BYTES_MAX,
@@ -170,6 +205,14 @@ function answerMalformed(error: Error & { code: string }, socket: Socket): void 
   socket.end(
     `HTTP/1.1 ${text}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${text}`,
   );
+}
+
+/** The first hook that is added runs last: a request is in its span when it is counted and logged. */
+function instrument(route: RouteOptions, options: HttpServerOptions): void {
+  const { httpMetrics, requestLog, tracer = nopTracer } = options;
+  requestLog?.instrument(route);
+  httpMetrics.instrument(route);
+  if (tracer !== nopTracer) traceRoute(route, tracer);
 }
 
 function addProbes(app: FastifyInstance, probe: Probe): void {

@@ -2,8 +2,6 @@
  * The metrics of a process. Every metric is a plain cell: counting is one addition on a bound object, and label
  * values are resolved once, at `with`. The cells hang in a prom-client registry, which brings the process_* and
  * nodejs_* families; ops/exposition.ts writes all of them as text.
- *
- * go_* families are left out: a Node process has no goroutines, Go heap or Go collector to report.
  */
 import { Registry } from 'prom-client';
 import type { Metric } from 'prom-client';

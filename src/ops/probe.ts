@@ -10,6 +10,7 @@ export class Probe {
   readonly #log: Logger;
   readonly #readyGauge: { set(value: number): void };
   readonly #healthyGauge: { set(value: number): void };
+  readonly #listeners = new Set<() => void>();
   #ready = false;
   #healthy = false;
 
@@ -32,11 +33,18 @@ export class Probe {
     return this.#healthy;
   }
 
+  /** Calls back after each call of the methods below, until the answered function is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** The process serves requests. */
   ready(): void {
     if (!this.#ready) this.#log.info('changing probe status', { status: 'ready' });
     this.#ready = true;
     this.#readyGauge.set(1);
+    this.#tell();
   }
 
   /** The process does not serve requests for now; `reason` says why. */
@@ -44,6 +52,7 @@ export class Probe {
     if (this.#ready) this.#log.warn('changing probe status', { status: 'not-ready', reason });
     this.#ready = false;
     this.#readyGauge.set(0);
+    this.#tell();
   }
 
   /** The process works and needs no restart. */
@@ -51,6 +60,7 @@ export class Probe {
     if (!this.#healthy) this.#log.info('changing probe status', { status: 'healthy' });
     this.#healthy = true;
     this.#healthyGauge.set(1);
+    this.#tell();
   }
 
   /** The process should be restarted; `reason` says why. */
@@ -58,5 +68,10 @@ export class Probe {
     if (this.#healthy) this.#log.warn('changing probe status', { status: 'not-healthy', reason });
     this.#healthy = false;
     this.#healthyGauge.set(0);
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }

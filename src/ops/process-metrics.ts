@@ -1,6 +1,8 @@
-/** The families that every process has: process_*, nodejs_*, and thanos_build_info. */
+/** The families that every process has: process_*, nodejs_*, what stands for go_*, and thanos_build_info. */
 import { collectDefaultMetrics } from 'prom-client';
+import { registerGoMetrics } from './go-metrics.ts';
 import type { ProcessMetrics } from './metrics.ts';
+import { RUNTIME_VERSION } from './runtime-version.ts';
 
 /** What a build knows about itself; empty strings where it does not. */
 export interface BuildInfo {
@@ -11,12 +13,10 @@ export interface BuildInfo {
   readonly buildDate: string;
 }
 
-/** Node's name for its version stands where Go programs say which Go built them. */
-export const RUNTIME_VERSION = `node${process.versions.node}`;
-
-/** Registers process_* and nodejs_* families and the constant thanos_build_info. */
+/** Registers process_*, nodejs_* and go_* families and the constant thanos_build_info. */
 export function registerProcessMetrics(metrics: ProcessMetrics, build: BuildInfo): void {
   collectDefaultMetrics({ register: metrics.registry });
+  registerGoMetrics(metrics, RUNTIME_VERSION);
   const names = ['branch', 'goarch', 'goos', 'goversion', 'revision', 'tags', 'version'];
   metrics
     .gaugeFamily(

@@ -112,6 +112,7 @@ test('200 selectors agree between a Prometheus over our directory and us', async
       `--tsdb.path=${held}`,
       '--http-address=127.0.0.1:0',
       '--remote-write.address=127.0.0.1:0',
+      '--grpc-address=127.0.0.1:0',
     );
     assert.equal(code, 1, stderr);
     assert.match(stderr, /thanos: error: directory .* is in use by process \d+ \(lock\)\n$/);

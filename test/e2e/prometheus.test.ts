@@ -75,7 +75,7 @@ test('remote write from a real Prometheus, a restart, and a real Prometheus afte
 });
 
 /** Starts `thanos all` on the addresses that another one had. */
-async function startAgain({ api, write }: ThanosAll, dataDir: string): Promise<ThanosAll> {
+async function startAgain({ api, write, grpc }: ThanosAll, dataDir: string): Promise<ThanosAll> {
   const [command, ...before] = SOURCE_COMMAND;
   const server = new ServerProcess(command, [
     ...before,
@@ -83,9 +83,10 @@ async function startAgain({ api, write }: ThanosAll, dataDir: string): Promise<T
     `--data-dir=${dataDir}`,
     `--http-address=${new URL(api).host}`,
     `--remote-write.address=${new URL(write).host}`,
+    `--grpc-address=${grpc}`,
   ]);
   await server.ready(`${api}/-/ready`);
-  return { process: server, api, write };
+  return { process: server, api, write, grpc };
 }
 
 function configuration(port: number, targets: readonly string[]): string {

@@ -280,6 +280,7 @@ test('a query log that cannot be opened: exit 1, one line, and the directory is 
     `--data-dir=${directory.path}`,
     '--http-address=127.0.0.1:0',
     '--remote-write.address=127.0.0.1:0',
+    '--grpc-address=127.0.0.1:0',
     `--query.log-file=${directory.path}/none/query.log`,
   );
   assert.equal(code, 1);

@@ -25,7 +25,13 @@ const STOP_MAX_MS = 20_000;
 const ANY_PORTS: readonly string[] = [
   '--http-address=127.0.0.1:0',
   '--remote-write.address=127.0.0.1:0',
+  '--grpc-address=127.0.0.1:0',
 ];
+
+/** Whether two arguments give the same flag. */
+function sameFlag(a: string, b: string): boolean {
+  return a.split('=')[0] === b.split('=')[0];
+}
 
 /** The one line that is no log line. */
 function complaint({ stderr, stdout }: Ended): string {
@@ -73,16 +79,18 @@ test('an address that cannot be had: exit 1, one line, and the directory is give
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const taken = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   const f = async (args: string[], want: string): Promise<void> => {
-    const ended = await runThanos('all', `--data-dir=${directory.path}`, ...args);
+    const others = ANY_PORTS.filter((flag) => !args.some((arg) => sameFlag(arg, flag)));
+    const ended = await runThanos('all', `--data-dir=${directory.path}`, ...others, ...args);
     assert.equal(ended.code, 1, ended.stderr);
     assert.equal(complaint(ended), `thanos: error: ${want}`);
     assert.ok(!existsSync(join(directory.path, 'tsdb/default-tenant/lock')));
   };
   const inUse = `listen on ${taken}: the address is already in use by another process`;
-  await f([`--http-address=${taken}`, '--remote-write.address=127.0.0.1:0'], inUse);
-  await f(['--http-address=127.0.0.1:0', `--remote-write.address=${taken}`], inUse);
+  await f([`--http-address=${taken}`], inUse);
+  await f([`--remote-write.address=${taken}`], inUse);
+  await f([`--grpc-address=${taken}`], inUse);
   await f(
-    ['--http-address=here', '--remote-write.address=127.0.0.1:0'],
+    ['--http-address=here'],
     'not a listen address: "here", expected host:port such as 127.0.0.1:10902',
   );
 });
@@ -140,6 +148,7 @@ test('/-/ready is 503 until everything works, and /-/healthy 200 before that', a
     `--data-dir=${directory.path}`,
     `--http-address=${address}`,
     '--remote-write.address=127.0.0.1:0',
+    '--grpc-address=127.0.0.1:0',
   ]);
   t.after(() => server.stop('SIGKILL'));
   const seen: string[] = [];

@@ -106,6 +106,7 @@ test('from thanosbench to the bucket, through kills, and out of the data directo
         `--tsdb.path=${tsdb}`,
         `--http-address=127.0.0.1:${await freePort()}`,
         `--remote-write.address=127.0.0.1:${await freePort()}`,
+        '--grpc-address=127.0.0.1:0',
       ]);
       const uploads = 1 + random.below(2);
       st.after(() => child.stop('SIGKILL'));

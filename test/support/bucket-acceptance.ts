@@ -19,9 +19,17 @@ export type BucketUnderTest = { readonly bucket: Bucket } & AsyncDisposable;
 
 type Check = (bucket: Bucket) => Promise<void>;
 
-/** Registers the suite. `make` gives a new empty bucket each time. */
-export function testBucket(title: string, make: () => Promise<BucketUnderTest>): void {
+/**
+ * Registers the suite. `make` gives a new empty bucket each time. `faultsOfServer` names checks that the server behind the
+ * bucket does not survive, each with the reason.
+ */
+export function testBucket(
+  title: string,
+  make: () => Promise<BucketUnderTest>,
+  faultsOfServer: Readonly<Record<string, string>> = {},
+): void {
   for (const [name, check] of Object.entries(CHECKS)) {
+    if (name in faultsOfServer) continue;
     test(`${title}: ${name}`, async () => {
       await using made = await make();
       await check(made.bucket);

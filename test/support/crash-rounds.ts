@@ -186,6 +186,7 @@ class CrashRun {
       `--data-dir=${this.#directory}`,
       `--http-address=${address}`,
       `--remote-write.address=${address}`,
+      '--grpc-address=127.0.0.1:0',
       ...this.#args,
     ];
     const server = new ServerProcess(command, args, this.#env(0));

@@ -22,6 +22,7 @@ import { TsdbMaintenance } from '../../src/tsdb/maintenance.ts';
 import type { MaintenanceWork, RetentionPolicy } from '../../src/tsdb/maintenance.ts';
 import { MaintenanceFamilies } from '../../src/tsdb/maintenance-metrics.ts';
 import { TsdbReader } from '../../src/tsdb/tsdb-reader.ts';
+import type { TsdbHandle } from '../../src/tsdb/tsdb-reader.ts';
 import { makeCheckpoint } from '../../src/tsdb/wal/checkpoint.ts';
 import type { FsyncPolicy } from '../../src/tsdb/wal/group-commit.ts';
 import { encodeWriteRequest } from './write-request.ts';
@@ -53,6 +54,9 @@ export class MaintainedTsdb implements Disposable {
   readonly db: Db;
   readonly memories: readonly ArenaMemory[];
   readonly catalog: BlockCatalog;
+  /** What readers are made of, and share. */
+  readonly handle: TsdbHandle;
+  readonly cache: PageCache;
   readonly reader: TsdbReader;
   readonly maintenance: TsdbMaintenance;
   readonly metrics = new ProcessMetrics();
@@ -72,9 +76,10 @@ export class MaintainedTsdb implements Disposable {
     this.catalog.take(listing);
     if (takesLate) this.catalog.takeLate();
     if (headMint > -Infinity) this.catalog.setHeadMint(headMint);
-    const cache = new PageCache(PageCache.allocate(4 << 20));
+    this.cache = new PageCache(PageCache.allocate(4 << 20));
     const head = { number: 0, memories, chunksDirectory: join(directory, 'chunks_head') };
-    this.reader = new TsdbReader({ head, table }, cache);
+    this.handle = { head, table };
+    this.reader = new TsdbReader(this.handle, this.cache);
     const work: MaintenanceWork = {
       planCut: async () => this.db.planCut(),
       cut: async (range, ulid) => cutBlock(head, range, { directory, ulid, files }),

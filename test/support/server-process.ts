@@ -87,6 +87,8 @@ export interface ThanosAll {
   readonly process: ServerProcess;
   readonly api: string;
   readonly write: string;
+  /** `host:port` of the StoreAPI. */
+  readonly grpc: string;
 }
 
 /** How {@link startAll} runs it. */
@@ -106,7 +108,7 @@ export const SOURCE_COMMAND: readonly [string, ...string[]] = [
 
 /** Starts `thanos all` on free ports of the loopback interface and waits until it is ready. */
 export async function startAll(options: StartAllOptions): Promise<ThanosAll> {
-  const [http, write] = [await freePort(), await freePort()];
+  const [http, write, grpc] = [await freePort(), await freePort(), await freePort()];
   const [command, ...before] = options.command ?? SOURCE_COMMAND;
   const args = [
     ...before,
@@ -114,11 +116,54 @@ export async function startAll(options: StartAllOptions): Promise<ThanosAll> {
     `--data-dir=${options.dataDir}`,
     `--http-address=127.0.0.1:${http}`,
     `--remote-write.address=127.0.0.1:${write}`,
+    `--grpc-address=127.0.0.1:${grpc}`,
     ...(options.args ?? []),
   ];
   const server = new ServerProcess(command, args, options.env);
-  await server.ready(`http://127.0.0.1:${http}/-/ready`);
-  return { process: server, api: `http://127.0.0.1:${http}`, write: `http://127.0.0.1:${write}` };
+  const [api, address] = [`http://127.0.0.1:${http}`, `http://127.0.0.1:${write}`];
+  await server.ready(`${api}/-/ready`);
+  return { process: server, api, write: address, grpc: `127.0.0.1:${grpc}` };
+}
+
+/** A running `thanos store`. */
+export interface ThanosStore {
+  readonly process: ServerProcess;
+  /** `http://host:port`. */
+  readonly http: string;
+  /** `host:port` of the StoreAPI. */
+  readonly grpc: string;
+}
+
+/** How {@link startStore} runs it. */
+export interface StartStoreOptions {
+  readonly dataDir: string;
+  /** The configuration of the bucket, in YAML. */
+  readonly bucket: string;
+  readonly args?: readonly string[];
+  readonly env?: Record<string, string>;
+  /** What to run before the arguments; the checkout's source by default. */
+  readonly command?: readonly [string, ...string[]];
+  /** Whether to wait until it is ready; true by default. */
+  readonly wait?: boolean;
+}
+
+/** Starts `thanos store` on free ports of the loopback interface. */
+export async function startStore(options: StartStoreOptions): Promise<ThanosStore> {
+  const [http, grpc] = [await freePort(), await freePort()];
+  const [command, ...before] = options.command ?? SOURCE_COMMAND;
+  const args = [
+    ...before,
+    'store',
+    `--data-dir=${options.dataDir}`,
+    `--objstore.config=${options.bucket}`,
+    `--http-address=127.0.0.1:${http}`,
+    `--grpc-address=127.0.0.1:${grpc}`,
+    ...(options.args ?? []),
+  ];
+  const server = new ServerProcess(command, args, options.env);
+  const url = `http://127.0.0.1:${http}`;
+  if (options.wait !== false) await server.ready(`${url}/-/ready`);
+  return { process: server, http: url, grpc: `127.0.0.1:${grpc}` };
 }
 
 /**

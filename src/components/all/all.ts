@@ -1,9 +1,9 @@
 /**
  * `thanos all`: every component that exists, in one process on one machine.
  *
- *   senders ──► remote write port ─┐                      ┌─► ingest worker: TSDBs (WAL, head, chunks_head)
- *   users   ──► HTTP port ─────────┴─ main thread (I/O) ──┤         │ shared memory
- *                                                         └─► compute workers: PromQL over the heads
+ *   senders  ──► remote write port ─┐                      ┌─► ingest worker: TSDBs (WAL, head, chunks_head)
+ *   users    ──► HTTP port ─────────┼─ main thread (I/O) ──┤         │ shared memory
+ *   queriers ──► gRPC port ─────────┘                      └─► compute workers: PromQL and chunks over heads and blocks
  */
 import { join } from 'node:path';
 import { prometheusDialect } from '../../http/dialect.ts';
@@ -16,16 +16,22 @@ import { systemClock } from '../../lib/clock.ts';
 import { CodedError } from '../../lib/errors.ts';
 import type { Logger } from '../../lib/log.ts';
 import type { HashFunction } from '../../bucket/block-files.ts';
+import type { Tracer } from '../../lib/tracing.ts';
 import type { Labels } from '../../model/labels.ts';
-import type { BucketConfig } from '../../objstore/config.ts';
+import type { Bucket } from '../../objstore/bucket.ts';
 import { ComputePool } from '../../ops/compute-pool.ts';
+import type { GrpcRequestLog } from '../../ops/grpc-request-log.ts';
 import { HttpMetrics } from '../../ops/http-metrics.ts';
+import type { HttpRequestLog } from '../../ops/http-request-log.ts';
 import { HttpServer } from '../../ops/http-server.ts';
 import { ProcessMetrics } from '../../ops/metrics.ts';
+import { Profiler } from '../../ops/pprof/profiler.ts';
 import { Probe } from '../../ops/probe.ts';
 import { registerProcessMetrics } from '../../ops/process-metrics.ts';
 import { runGroup } from '../../ops/run-group.ts';
 import type { Actor, RunOutcome } from '../../ops/run-group.ts';
+import type { WebConfig } from '../../ops/web-config.ts';
+import type { BlockMeta } from '../../tsdb/block/meta.ts';
 import { PageCache } from '../../tsdb/chunks/page-cache.ts';
 import { FileNumbers } from '../../tsdb/block-catalog.ts';
 import { blockRanges } from '../../tsdb/compact/plan.ts';
@@ -39,9 +45,11 @@ import { QueryClient } from './query-client.ts';
 import { QueryRecords } from './query-records.ts';
 import type { PromqlSettings, QueryWorkerData, RemoteReadLimits } from './query-tasks.ts';
 import { TsdbAdmin } from './tsdb-admin.ts';
-import { Repetition } from './repeat.ts';
+import { Repetition } from '../../ops/repeat.ts';
 import { startSelfMonitor } from './self-monitor.ts';
 import { Shipping } from './shipping.ts';
+import { StorePart } from './store-part.ts';
+import type { GrpcOptions } from './store-part.ts';
 import { registerStorageMetrics, registerWriteCounters } from './write-metrics.ts';
 
 /** limit: chunk file pages kept in memory, shared by all threads; the system touches them as they fill. */
@@ -62,6 +70,13 @@ const SELF = 'thanos-self';
 /** Settings of the process, from its flags. */
 export interface AllOptions {
   readonly log: Logger;
+  readonly tracer: Tracer;
+  readonly requestLogs: {
+    readonly http: HttpRequestLog | undefined;
+    readonly grpc: GrpcRequestLog | undefined;
+  };
+  /** Who may come in by HTTP, and whether there is TLS. */
+  readonly web: WebConfig | undefined;
   readonly dataDir: string;
   /** '' means `<data-dir>/tsdb/default-tenant`. */
   readonly tsdbPath: string;
@@ -75,7 +90,7 @@ export interface AllOptions {
   readonly retention: RetentionOptions;
   readonly blockReloadIntervalMs: number;
   /** Where blocks go. */
-  readonly bucket: BucketConfig;
+  readonly bucket: Bucket;
   readonly uploadCompacted: boolean;
   readonly hash: HashFunction;
   readonly externalLabels: Labels;
@@ -83,6 +98,7 @@ export interface AllOptions {
   readonly httpAddress: string;
   readonly remoteWriteAddress: string;
   readonly httpGracePeriodMs: number;
+  readonly grpc: Omit<GrpcOptions, 'tracer' | 'requestLog'>;
   readonly maxBodyBytes: number;
   readonly disableCors: boolean;
   readonly queryTimeoutMs: number;
@@ -130,6 +146,7 @@ class AllProcess {
   readonly #options: AllOptions;
   readonly #metrics = new ProcessMetrics();
   readonly #probe: Probe;
+  readonly #profiler = new Profiler();
   readonly #httpMetrics: HttpMetrics;
   readonly #pageCache = PageCache.allocate(PAGE_CACHE_BYTES);
   readonly #dbs: readonly LocalTsdb[];
@@ -139,6 +156,7 @@ class AllProcess {
   readonly #blocks: BlockClient;
   readonly #shipping: Shipping;
   readonly #queries: QueryClient;
+  readonly #store: StorePart;
 
   constructor(options: AllOptions) {
     this.#options = options;
@@ -170,6 +188,7 @@ class AllProcess {
       uploadCompacted: options.uploadCompacted,
       hash: options.hash,
       blocks: this.#blocks,
+      onUploaded: () => this.#store.onUploaded(),
       metrics: this.#metrics,
       clock: systemClock,
       log,
@@ -180,6 +199,20 @@ class AllProcess {
       maxConcurrent: options.queryMaxConcurrent,
       metadataTimeoutMs: options.queryTimeoutMs,
     });
+    this.#store = new StorePart({
+      ...options.grpc,
+      tracer: options.tracer,
+      requestLog: options.requestLogs.grpc,
+      tsdbs: this.#dbs,
+      externalLabels: options.externalLabels,
+      client: this.#queries,
+      bucket: this.#shipping.bucket,
+      dataDir: join(dataDir, 'store'),
+      probe: this.#probe,
+      metrics: this.#metrics,
+      clock: systemClock,
+      log,
+    });
   }
 
   /** In the order of starting: probes answer while the log is replayed, and writes come last. */
@@ -187,8 +220,10 @@ class AllProcess {
     const tenant = this.#dbs[0] as LocalTsdb;
     return [
       this.#workers(),
+      this.#shipping.bucketActor(),
       this.#api(),
       this.#storage(),
+      this.#store.actor(),
       this.#remoteWrite(),
       this.#selfMonitor(),
       this.#maintenance(),
@@ -236,6 +271,8 @@ class AllProcess {
       gracePeriodMs: httpGracePeriodMs,
       probe: this.#probe,
       metrics: this.#metrics,
+      profiler: this.#profiler,
+      ...this.#requests(),
     });
     registerApi(server.app, {
       service: this.#queries,
@@ -269,8 +306,17 @@ class AllProcess {
         await server.listen(httpAddress);
         this.#probe.healthy();
       },
-      stop: () => server.close(),
+      stop: async () => {
+        await server.close();
+        this.#profiler.close();
+      },
     };
+  }
+
+  /** What is done with every HTTP request, on either port. */
+  #requests() {
+    const { web, tracer, requestLogs } = this.#options;
+    return { web, tracer, requestLog: requestLogs.http };
   }
 
   /** The tenant's TSDB is the one that the API is about: the first. */
@@ -352,7 +398,10 @@ class AllProcess {
     const { timeMs, bytes, asked } = this.#options.retention;
     if (db.name === SELF) return { timeMs, bytes: 0, isSafe: async () => true };
     const limits = (adopted && !asked) || db.readOnly ? { timeMs: 0, bytes: 0 } : { timeMs, bytes };
-    return { ...limits, isSafe: ({ meta }) => this.#shipping.isSafe(meta.ulid) };
+    // A block is served by the bucket's part before the TSDB's part stops doing so.
+    const isSafe = async ({ meta }: { readonly meta: BlockMeta }): Promise<boolean> =>
+      (await this.#shipping.isSafe(meta.ulid)) && this.#store.serves(meta);
+    return { ...limits, isSafe };
   }
 
   /** Cuts, reloads and lets blocks go, all TSDBs in turn. */
@@ -377,6 +426,7 @@ class AllProcess {
       log: log.with({ service: 'http/server', component: 'receive' }),
       httpMetrics: this.#httpMetrics,
       gracePeriodMs: httpGracePeriodMs,
+      ...this.#requests(),
     });
     registerRemoteWrite(server.app, {
       service: this.#ingest.writeService(TENANT, registerWriteCounters(this.#metrics, TENANT)),
@@ -410,10 +460,11 @@ class AllProcess {
           log: this.#options.log,
         });
         this.#probe.ready();
-        const { log, httpAddress, remoteWriteAddress } = this.#options;
+        const { log, httpAddress, remoteWriteAddress, web } = this.#options;
+        const scheme = web?.tls === undefined ? 'http' : 'https';
         log.info('ready for remote write and queries', {
-          remote_write: `http://${remoteWriteAddress}/api/v1/receive`,
-          query: `http://${httpAddress}/api/v1/query?query=up`,
+          remote_write: `${scheme}://${remoteWriteAddress}/api/v1/receive`,
+          query: `${scheme}://${httpAddress}/api/v1/query?query=up`,
         });
       },
       stop: () => {

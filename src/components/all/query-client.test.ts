@@ -195,3 +195,20 @@ test('query client: what ran is in the log, what did not parse is not', async (t
     '[{"query":"left","timestamp_sec":1700000000},',
   );
 });
+
+test('query client: a call of several tasks is waited for by who takes something away', async () => {
+  const { client } = setUp();
+  client.open();
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const call = client.holding(() => promise);
+  let drained = false;
+  const draining = client.drain().then(() => (drained = true));
+  await new Promise((done) => setImmediate(done));
+  equal(drained, false);
+  resolve('answer');
+  equal(await call, 'answer');
+  equal(await draining, true);
+  const failing = client.holding(() => Promise.reject(new CodedError('unavailable', 'gone')));
+  await client.drain();
+  await rejects(failing, { message: 'gone' });
+});

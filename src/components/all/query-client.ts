@@ -18,6 +18,8 @@ import type { MetricsRegistry } from '../../lib/metrics.ts';
 import type { ComputePool } from '../../ops/compute-pool.ts';
 import { Deadline } from '../../ops/deadline.ts';
 import { WorkerMemoryError } from '../../ops/pool-worker.ts';
+import { sleep } from '../../ops/sleep.ts';
+import type { Texts } from '../../storage/storage.ts';
 import { failedStatistics, tooManySamples } from './query-figures.ts';
 import { EngineMetrics, registerGate } from './query-metrics.ts';
 import type { GateMetrics } from './query-metrics.ts';
@@ -28,6 +30,15 @@ import type {
   QueuedQuery,
   ReadPageParams,
 } from './query-tasks.ts';
+import type { StoreTaskClient } from './store-stream.ts';
+import type {
+  OfBlocks,
+  StoreLabelsParams,
+  StorePage,
+  StorePageParams,
+  StoreSelection,
+  StoreSelectParams,
+} from './store-tasks.ts';
 
 /** What queries need. */
 export interface QueryClientOptions {
@@ -38,12 +49,16 @@ export interface QueryClientOptions {
   readonly metadataTimeoutMs: number;
 }
 
+/** limit: how long what is to be taken away waits for calls of many tasks, whose clients may be slow, ms. */
+const CALL_GRACE_MS = 15_000;
+
 /** Runs queries on the compute pool. */
-export class QueryClient implements QueryService {
+export class QueryClient implements QueryService, StoreTaskClient {
   readonly #options: QueryClientOptions;
   readonly #gate: Gate;
   readonly #gateMetrics: GateMetrics;
   readonly #running = new Set<Promise<unknown>>();
+  readonly #calls = new Set<Promise<unknown>>();
   #records: QueryRecords | undefined;
   #ready = false;
   /** What the engine counts. */
@@ -105,8 +120,43 @@ export class QueryClient implements QueryService {
     return this.#plain('query.cardinality', params, new AbortController().signal);
   }
 
-  /** Resolves when every query that runs now has ended: what only they may read can be taken away then. */
+  /** Finds the series of a TSDB for the StoreAPI. */
+  storeSelect(params: StoreSelectParams, signal: AbortSignal): Promise<StoreSelection> {
+    return this.#plain('store.select', params, signal);
+  }
+
+  /** Reads chunks of series that were found. */
+  storePage(params: StorePageParams, signal: AbortSignal): Promise<StorePage> {
+    return this.#plain('store.page', params, signal);
+  }
+
+  /** The label names of a TSDB, or the values of a label. */
+  storeLabels(params: StoreLabelsParams, signal: AbortSignal): Promise<Texts & OfBlocks> {
+    return this.#plain('store.labels', params, signal);
+  }
+
+  /** Lets {@link drain} wait for work of several tasks, for a while: what they found would be gone otherwise. */
+  async holding<T>(work: () => Promise<T>): Promise<T> {
+    const call = work();
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  /**
+   * Resolves when every query that runs now has ended: what only they may read can be taken away then. A call that goes on for longer
+   * finds out itself.
+   */
   async drain(): Promise<void> {
+    if (this.#calls.size > 0) {
+      const waiting = new AbortController();
+      const calls = Promise.allSettled(this.#calls);
+      await Promise.race([calls, sleep(CALL_GRACE_MS, waiting.signal).catch(() => undefined)]);
+      waiting.abort();
+    }
     await Promise.allSettled(this.#running);
   }
 

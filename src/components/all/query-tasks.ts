@@ -40,6 +40,7 @@ import type { SentFragment } from './divide-fragments.ts';
 import { encodeInParts, encodePart, partsOf } from './encode-matrix.ts';
 import type { RowEncoder } from './encode-matrix.ts';
 import { evaluationError, statisticsOf } from './query-figures.ts';
+import { storeTasks } from './store-tasks.ts';
 
 /** limit: bytes of a page of a streamed remote read, but for its last series. */
 const READ_PAGE_BYTES = 4 << 20;
@@ -100,7 +101,8 @@ export interface CardinalityParams {
 
 /** The tasks of a worker. */
 export function queryTasks(data: QueryWorkerData): Record<string, Task> {
-  const readers = openReaders(data);
+  const cache = new PageCache(data.pageCache);
+  const readers = data.tsdbs.map((tsdb) => new TsdbReader(tsdb, cache));
   const externalLabels = new Labels(data.externalLabels);
   const queryable = merge(readers, externalLabels, data.replicaLabels);
   // What is read by other programs has the external labels added by whoever writes it, and keeps replica labels.
@@ -117,6 +119,7 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
     context: TaskContext,
   ) => toAnswer(result, params, context, data);
   return {
+    ...storeTasks({ readers, tsdbs: data.tsdbs, cache, externalLabels }),
     'query.instant': (params: QueuedQuery<InstantParams>, context: TaskContext) =>
       evaluating(async () => {
         const options = queryOptions(params, context, data.workers);
@@ -174,11 +177,6 @@ export function queryTasks(data: QueryWorkerData): Record<string, Task> {
         params.limit,
       ),
   };
-}
-
-function openReaders(data: QueryWorkerData): TsdbReader[] {
-  const cache = new PageCache(data.pageCache);
-  return data.tsdbs.map((tsdb) => new TsdbReader(tsdb, cache));
 }
 
 function merge(

@@ -9,12 +9,10 @@ import type { MetricsRegistry } from '../../lib/metrics.ts';
 import type { Labels } from '../../model/labels.ts';
 import { registerBucketMetrics } from '../../objstore/bucket-metrics.ts';
 import type { Bucket } from '../../objstore/bucket.ts';
-import { openBucket } from '../../objstore/config.ts';
-import type { BucketConfig } from '../../objstore/config.ts';
 import { MeteredBucket } from '../../objstore/metered.ts';
 import type { Actor } from '../../ops/run-group.ts';
 import type { BlockClient } from './maintenance.ts';
-import { Repetition } from './repeat.ts';
+import { Repetition } from '../../ops/repeat.ts';
 
 /** compat: as often as Thanos ships (cmd/thanos/receive.go, sidecar.go). */
 const INTERVAL_MS = 30_000;
@@ -23,11 +21,14 @@ const INTERVAL_MS = 30_000;
 export interface ShippingOptions {
   /** The data directory whose blocks go out. */
   readonly directory: string;
-  readonly bucket: BucketConfig;
+  /** Closed by {@link Shipping.bucketActor}. */
+  readonly bucket: Bucket;
   readonly externalLabels: Labels;
   readonly uploadCompacted: boolean;
   readonly hash: HashFunction;
   readonly blocks: BlockClient;
+  /** Blocks have come to the bucket. */
+  readonly onUploaded: () => void;
   readonly metrics: MetricsRegistry;
   readonly clock: Clock;
   readonly log: Logger;
@@ -35,7 +36,9 @@ export interface ShippingOptions {
 
 /** The shipping of one TSDB. */
 export class Shipping {
-  readonly #bucket: Bucket;
+  /** The bucket, which counts what is asked of it. */
+  readonly bucket: Bucket;
+  readonly #onUploaded: () => void;
   readonly #shipper: Shipper;
   readonly #log: Logger;
   readonly #ending = new AbortController();
@@ -44,12 +47,13 @@ export class Shipping {
   constructor(options: ShippingOptions) {
     const { directory, externalLabels, blocks, metrics, clock, log } = options;
     this.#log = log.with({ component: 'shipper' });
-    const bucket = openBucket(options.bucket, clock);
+    this.#onUploaded = options.onUploaded;
+    const { bucket } = options;
     const metered = registerBucketMetrics(metrics)(bucket.name);
-    this.#bucket = new MeteredBucket(bucket, metered, clock);
+    this.bucket = new MeteredBucket(bucket, metered, clock);
     this.#shipper = new Shipper({
       directory,
-      bucket: this.#bucket,
+      bucket: this.bucket,
       labels: () => externalLabels,
       source: 'receive',
       clock,
@@ -76,9 +80,13 @@ export class Shipping {
       stop: async () => {
         this.#ending.abort();
         await this.#rounds.stop();
-        await this.#bucket.close();
       },
     };
+  }
+
+  /** Closes the bucket in the end: it starts before whoever uses it. */
+  bucketActor(): Actor {
+    return { name: 'bucket', start: () => undefined, stop: () => this.bucket.close() };
   }
 
   /** There may be a new block. */
@@ -93,7 +101,8 @@ export class Shipping {
 
   async #round(signal: AbortSignal): Promise<void> {
     try {
-      await this.#shipper.sync({ signal });
+      const { uploaded } = await this.#shipper.sync({ signal });
+      if (uploaded.length > 0) this.#onUploaded();
     } catch (thrown) {
       if (!signal.aborted) this.#log.error('shipping failed', { err: errorText(thrown) });
     }

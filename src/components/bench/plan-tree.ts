@@ -177,7 +177,7 @@ function scalar(text: string, line: number): PlanNode {
 
 /** All documents of a text by the yaml library, which is loaded only here. */
 async function readByLibrary(text: string, source: string, offset: number): Promise<PlanNode[]> {
-  const yaml = await import('yaml');
+  const { default: yaml } = await import('yaml');
   const lines = new yaml.LineCounter();
   const documents = yaml.parseAllDocuments(text, {
     // Scalars stay as they are written: what they mean depends on the field.

@@ -19,6 +19,12 @@ export class Repetition {
     this.#begin();
   }
 
+  /** Starts with a pause: the first round has been done otherwise. */
+  startLater(): void {
+    this.#state = 'started';
+    this.#timer = setTimeout(() => this.#begin(), this.#intervalMs);
+  }
+
   /** Begins a round now, unless one is under way. */
   nudge(): void {
     if (this.#state === 'started' && this.#running === undefined) this.#begin();
