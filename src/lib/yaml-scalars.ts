@@ -10,15 +10,18 @@ import type { Zod } from './strict-yaml.ts';
 const TRUE: ReadonlySet<string> = new Set(['y', 'yes', 'true', 'on']);
 const FALSE: ReadonlySet<string> = new Set(['n', 'no', 'false', 'off']);
 
-/** `true`, `yes`, `on`, `y` and their opposites, in one case or capitalized. */
+/** `true`, `yes`, `on`, `y` and their opposites, in one case or capitalized; undefined for all else. */
+export function parseYamlBoolean(text: string): boolean | undefined {
+  const lower = text.toLowerCase();
+  const capital = lower.slice(0, 1).toUpperCase() + lower.slice(1);
+  if (![lower, lower.toUpperCase(), capital].includes(text)) return undefined;
+  if (TRUE.has(lower)) return true;
+  return FALSE.has(lower) ? false : undefined;
+}
+
+/** What {@link parseYamlBoolean} takes. */
 export function booleanScalar(z: Zod): ZodType<boolean> {
-  return scalar(z, 'true or false', (text) => {
-    const lower = text.toLowerCase();
-    const capital = lower.slice(0, 1).toUpperCase() + lower.slice(1);
-    if (![lower, lower.toUpperCase(), capital].includes(text)) return undefined;
-    if (TRUE.has(lower)) return true;
-    return FALSE.has(lower) ? false : undefined;
-  });
+  return scalar(z, 'true or false', parseYamlBoolean);
 }
 
 /** A decimal whole number that a double holds. */

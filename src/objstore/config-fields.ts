@@ -7,10 +7,7 @@ import { parseDuration } from '../lib/duration.ts';
 import { errorText } from '../lib/errors.ts';
 import { parseGoDuration } from '../lib/go-duration.ts';
 import type { Zod } from '../lib/strict-yaml.ts';
-
-/** Texts that gopkg.in/yaml.v2 takes for booleans. */
-const TRUE = /^(?:y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
-const FALSE = /^(?:n|N|no|No|NO|false|False|FALSE|off|Off|OFF)$/;
+import { parseYamlBoolean } from '../lib/yaml-scalars.ts';
 
 /** Schemas of fields, by what they hold. */
 export interface ConfigFields {
@@ -60,8 +57,8 @@ export function configFields(z: Zod): ConfigFields {
 }
 
 function parseBool(text: string): boolean {
-  if (TRUE.test(text)) return true;
-  if (FALSE.test(text)) return false;
+  const value = parseYamlBoolean(text);
+  if (value !== undefined) return value;
   throw new Error(`expected true or false, is ${quoted(text)}`);
 }
 

@@ -24,6 +24,7 @@ export class SecuredServer {
   readonly #log: Logger;
   readonly #http2: ReturnType<typeof createHttp2>;
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sockets = new Set<Socket>();
   /** Sockets whose handshake is under way, by their peer. */
   readonly #shaking = new Map<string, Socket>();
   readonly #toHttp1: (secure: TLSSocket) => void;
@@ -56,16 +57,19 @@ export class SecuredServer {
     for (const session of this.#sessions) session.close();
   }
 
-  /** Cuts everything off. */
+  /** Cuts everything off: the sockets themselves, because a session that is destroyed may leave its own open. */
   closeAll(): void {
-    for (const socket of this.#shaking.values()) socket.destroy();
-    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #shake(socket: Socket): Promise<void> {
     const peer = peerOf(socket);
+    this.#sockets.add(socket);
     this.#shaking.set(peer, socket);
-    socket.once('close', () => this.#shaking.delete(peer));
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#shaking.delete(peer);
+    });
     // Nobody else listens while the files are looked at.
     socket.on('error', () => undefined);
     try {

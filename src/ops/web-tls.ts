@@ -57,11 +57,10 @@ export class WebTls {
   }
 
   async #read(settings: WebTlsSettings): Promise<Material> {
-    const [cert, key, ca] = await Promise.all([
-      this.#pem(settings.cert, 'cert_file'),
-      this.#pem(settings.key, 'key_file'),
-      settings.clientCa && this.#pem(settings.clientCa, 'client_ca_file'),
-    ]);
+    // One after the other: where several cannot be read, the same one is named each time.
+    const cert = await this.#pem(settings.cert, 'cert_file');
+    const key = await this.#pem(settings.key, 'key_file');
+    const ca = settings.clientCa && (await this.#pem(settings.clientCa, 'client_ca_file'));
     const stamp = [cert, key, ca].map((file) => file?.version ?? 0).join(' ');
     return { stamp, cert: cert.text, key: key.text, ca: ca?.text };
   }

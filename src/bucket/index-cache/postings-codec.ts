@@ -11,7 +11,7 @@
 import { uncompressSync } from 'snappy';
 import { CorruptionError, errorText } from '../../lib/errors.ts';
 import { readUvarint, sizeUvarint, writeUvarint } from '../../lib/varint.ts';
-import { compressSnappyFrames, decompressSnappyFrames } from '../../ops/grpc/snappy-frames.ts';
+import { compressSnappyFrames, decompressSnappyFrames } from '../../lib/snappy-frames.ts';
 
 const BLOCK = 'dvs';
 const FRAMES = 'dss';

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { mutate, testFuzz } from '../../../test/support/mutation-fuzz.ts';
 import { compressMessage, decompressMessage } from './compression.ts';
-import { compressSnappyFrames, decompressSnappyFrames } from './snappy-frames.ts';
+import { compressSnappyFrames, decompressSnappyFrames } from '../../lib/snappy-frames.ts';
 import { GrpcError } from './status.ts';
 
 const MAX = 1 << 20;

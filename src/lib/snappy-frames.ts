@@ -8,8 +8,8 @@
  *   0x80-fe skipped; 0x02-7f refused
  */
 import { compressSync, uncompressSync } from 'snappy';
-import { crc32c } from '../../lib/crc32c.ts';
-import { readUvarint } from '../../lib/varint.ts';
+import { crc32c } from './crc32c.ts';
+import { readUvarint } from './varint.ts';
 
 /** The first chunk of every stream. */
 const STREAM_IDENTIFIER = Uint8Array.of(0xff, 6, 0, 0, 0x73, 0x4e, 0x61, 0x50, 0x70, 0x59);
