@@ -282,6 +282,8 @@ class VastHeader implements HeaderBytes {
     return Promise.resolve(Buffer.concat([begin, this.#zeros.subarray(0, behind)]));
   }
 
+  opened(): void {}
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -49,6 +49,7 @@ export async function openIndexHeader(
       sampling,
       lastListEnd: ends.toc.postingsTable,
     });
+    bytes.opened();
     return { ends, symbols, postings, close: () => bytes.close() };
   } catch (thrown) {
     await bytes.close();
