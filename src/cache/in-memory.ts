@@ -66,7 +66,7 @@ export class InMemoryCache implements Cache {
 
   #set(key: string, bytes: Uint8Array, expires: number): void {
     const metrics = this.#metrics;
-    if (bytes.length > this.#config.itemBytesMax || !this.#items.fits(key.length, bytes.length)) {
+    if (bytes.length > this.#config.itemBytesMax || !this.#items.fits(key, bytes.length)) {
       metrics.overflowed.inc();
       return;
     }

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../lib/prng.ts';
-import { ENTRY_OVERHEAD_BYTES, PackedValues } from './packed-values.ts';
+import { ENTRY_OVERHEAD_BYTES, type PackedKey, PackedValues } from './packed-values.ts';
 
 const bytes = (size: number, fill = 0): Uint8Array => new Uint8Array(size).fill(fill);
 const nothing = (): void => undefined;
@@ -10,7 +10,7 @@ test('packed values: whatever happens, a value is the last one of its key, or no
   const seed = 11;
   const random = new Random(seed);
   for (const bytesMax of [3000, 40_000, 1_000_000]) {
-    const model = new Map<string, { value: Uint8Array; tag: number }>();
+    const model = new Map<PackedKey, { value: Uint8Array; tag: number }>();
     let [count, size, evictions] = [0, 0, 0];
     const values = new PackedValues(bytesMax, ({ valueBytes, how }) => {
       count--;
@@ -18,10 +18,12 @@ test('packed values: whatever happens, a value is the last one of its key, or no
       if (how === 'gone') evictions++;
     });
     for (let i = 0; i < 20_000; i++) {
-      const key = `k${random.below(300)}`;
+      // Numbers and texts are different keys, also where they look alike.
+      const number = random.below(150) * 2 ** 36;
+      const key = random.below(2) === 0 ? number : String(number);
       const action = random.below(10);
       const value = bytes(random.below(random.below(20) === 0 ? 3000 : 100), random.below(256));
-      if (action < 4 && values.fits(key.length, value.length)) {
+      if (action < 4 && values.fits(key, value.length)) {
         values.set(key, value, i);
         model.set(key, { value, tag: i });
         count++;
@@ -81,8 +83,8 @@ test('packed values: large ones, and those that never fit', () => {
   const values = new PackedValues(5_000_000, nothing);
   const key = 'large';
   const most = Math.floor((5_000_000 - ENTRY_OVERHEAD_BYTES - key.length) / 8) * 8 - 16;
-  equal(values.fits(key.length, most), true);
-  equal(values.fits(key.length, most + 1), false);
+  equal(values.fits(key, most), true);
+  equal(values.fits(key, most + 1), false);
   values.set('small', bytes(10), 0);
   values.set(key, bytes(2_000_000, 3), 0);
   values.set(`${key}2`, bytes(2_000_000, 4), 0);
@@ -91,5 +93,5 @@ test('packed values: large ones, and those that never fit', () => {
   values.set(key, bytes(most, 5), 1);
   equal(values.count, 1);
   equal(values.get(key)?.bytes[most - 1], 5);
-  equal(new PackedValues(0, nothing).fits(0, 0), false);
+  equal(new PackedValues(0, nothing).fits('', 0), false);
 });

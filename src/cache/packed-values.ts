@@ -20,6 +20,12 @@ const PLACES = SEGMENT_BYTES / 8;
 /** Memory of an entry besides content, header and the characters of its key: measured with 1,500,000 entries. */
 export const ENTRY_OVERHEAD_BYTES = 110;
 
+/** Numbers cost less than texts, where a key can be one: no text is made, and none is hashed. */
+export type PackedKey = string | number;
+
+/** What a number takes in the table of keys. */
+const NUMBER_BYTES = 16;
+
 /** How a value leaves: another took its place, or it made room or was deleted. */
 export type Removal = 'replaced' | 'gone';
 
@@ -43,7 +49,7 @@ class Segment {
   readonly doubles: Float64Array;
   readonly words: Uint32Array;
   /** Of the entries, in their order. */
-  readonly keys: string[] = [];
+  readonly keys: PackedKey[] = [];
   /** Where the next entry goes, in units of 8 bytes. */
   end = 0;
 
@@ -72,7 +78,7 @@ export class PackedValues {
   readonly #bytesMax: number;
   readonly #segmentBytes: number;
   readonly #onRemoved: (removed: RemovedValue) => void;
-  readonly #locations = new Map<string, number>();
+  readonly #locations = new Map<PackedKey, number>();
   /** By the first part of locations; places of segments that are gone are taken by new ones. */
   readonly #segments: (Segment | undefined)[] = [];
   /** Indices of segments, oldest first; the last one is written to. */
@@ -98,13 +104,13 @@ export class PackedValues {
   }
 
   /** Whether a value fits when all others leave. */
-  fits(keyLength: number, valueBytes: number): boolean {
+  fits(key: PackedKey, valueBytes: number): boolean {
     const segment = Math.max(this.#segmentBytes, entryBytes(valueBytes));
-    return segment + keyBytes(keyLength) <= this.#bytesMax;
+    return segment + keyBytes(keyLength(key)) <= this.#bytesMax;
   }
 
   /** Whether there is a value. It counts as used. */
-  has(key: string): boolean {
+  has(key: PackedKey): boolean {
     const location = this.#locations.get(key);
     if (location === undefined) return false;
     this.#use(location);
@@ -112,7 +118,7 @@ export class PackedValues {
   }
 
   /** The value, which counts as used. */
-  get(key: string): PackedValue | undefined {
+  get(key: PackedKey): PackedValue | undefined {
     const location = this.#locations.get(key);
     if (location === undefined) return undefined;
     const { segment, place } = this.#use(location);
@@ -129,27 +135,27 @@ export class PackedValues {
   }
 
   /** Copies a value in, in place of one of that key. The caller knows that it {@link fits}. */
-  set(key: string, bytes: Uint8Array, tag: number): void {
+  set(key: PackedKey, bytes: Uint8Array, tag: number): void {
     this.#remove(key, 'replaced');
-    this.#makeRoom(entryBytes(bytes.length), keyBytes(key.length));
+    this.#makeRoom(entryBytes(bytes.length), keyBytes(keyLength(key)));
     this.#append(key, bytes, tag);
   }
 
   /** Removes a value; none is no error. */
-  delete(key: string): void {
+  delete(key: PackedKey): void {
     this.#remove(key, 'gone');
   }
 
-  #remove(key: string, how: Removal): void {
+  #remove(key: PackedKey, how: Removal): void {
     const location = this.#locations.get(key);
     if (location === undefined) return;
     this.#locations.delete(key);
-    this.#used -= keyBytes(key.length);
+    this.#used -= keyBytes(keyLength(key));
     const segment = this.#segments[Math.floor(location / PLACES)] as Segment;
     const place = location % PLACES;
     const tag = segment.doubles[place] as number;
     const valueBytes = segment.length(place);
-    this.#onRemoved({ tag, valueBytes, keyLength: key.length, how });
+    this.#onRemoved({ tag, valueBytes, keyLength: keyLength(key), how });
   }
 
   /** Drops the oldest segments until an entry fits, and opens a segment for it. */
@@ -174,7 +180,7 @@ export class PackedValues {
     this.#used += size;
   }
 
-  #append(key: string, bytes: Uint8Array, tag: number): void {
+  #append(key: PackedKey, bytes: Uint8Array, tag: number): void {
     const index = this.#order.at(-1) as number;
     const segment = this.#segments[index] as Segment;
     const place = segment.end;
@@ -184,7 +190,7 @@ export class PackedValues {
     segment.keys.push(key);
     segment.end += entryBytes(bytes.length) / 8;
     this.#locations.set(key, index * PLACES + place);
-    this.#used += keyBytes(key.length);
+    this.#used += keyBytes(keyLength(key));
   }
 
   /** What was used since it was put there is put at the end once more. */
@@ -194,7 +200,7 @@ export class PackedValues {
     this.#used -= segment.size;
     let movable = segment.size / 2;
     let place = 0;
-    const moved: { key: string; bytes: Uint8Array; tag: number }[] = [];
+    const moved: { key: PackedKey; bytes: Uint8Array; tag: number }[] = [];
     for (const key of segment.keys) {
       const length = segment.length(place);
       if (this.#locations.get(key) === index * PLACES + place) {
@@ -205,7 +211,7 @@ export class PackedValues {
           const bytes = segment.bytes.subarray(at, at + length);
           moved.push({ key, bytes, tag: segment.doubles[place] as number });
           this.#locations.delete(key);
-          this.#used -= keyBytes(key.length);
+          this.#used -= keyBytes(keyLength(key));
         } else this.#remove(key, 'gone');
       }
       place += entryBytes(length) / 8;
@@ -219,10 +225,15 @@ export class PackedValues {
   }
 }
 
+/** Characters of a key. */
+function keyLength(key: PackedKey): number {
+  return typeof key === 'number' ? NUMBER_BYTES : key.length;
+}
+
 function entryBytes(valueBytes: number): number {
   return HEADER_BYTES + Math.ceil(valueBytes / 8) * 8;
 }
 
-function keyBytes(keyLength: number): number {
-  return keyLength + ENTRY_OVERHEAD_BYTES;
+function keyBytes(characters: number): number {
+  return characters + ENTRY_OVERHEAD_BYTES;
 }

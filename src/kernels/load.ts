@@ -127,6 +127,8 @@ export interface StoreChunksKernel {
     found: number,
     tables: number,
     status: number,
+    powers: number,
+    powersMax: number,
   ): number;
   shard(from: number, length: number, count: number): number;
 }

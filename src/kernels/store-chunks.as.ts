@@ -104,6 +104,49 @@ function crcPair(a: usize, aEnd: usize, b: usize, bEnd: usize, tables: usize, ou
   store<u32>(out, crcTail(y, q, bEnd, tables), 4);
 }
 
+/** Reflected, as the tables. */
+const POLYNOMIAL: u32 = 0x82f63b78;
+
+/** The product of two polynomials modulo that of CRC-32C, highest powers in the lowest bits. Without branches: they are random. */
+function multiply(a: u32, b: u32): u32 {
+  let product: u32 = 0;
+  let shifted = b;
+  for (let i: u32 = 0; i < 32; i++) {
+    product ^= shifted & (0 - ((a >> (31 - i)) & 1));
+    shifted = (shifted >> 1) ^ (POLYNOMIAL & (0 - (shifted & 1)));
+  }
+  return product;
+}
+
+/**
+ * What the CRC-32C of all bytes from the first chunk to the end of the last must be, when all checksums are right: made of these alone,
+ * without a look at the data. `powers[n]` is x to the 8n. Stores whether it could be told, and the checksum, at `out`: not where
+ * chunks do not follow each other.
+ */
+function expect(src: usize, offsets: usize, n: u32, found: usize, tables: usize, powers: usize, powersMax: usize, out: usize): void {
+  store<u32>(out, 0);
+  let crc: u32 = 0xffffffff;
+  let behind: usize = 0;
+  for (let i: u32 = 0; i < n; i++) {
+    const begin = src + load<u32>(offsets + (<usize>i << 2));
+    if (i > 0 && begin != behind) return;
+    const p: usize = load<u32>(found + (<usize>i << 3));
+    const end: usize = load<u32>(found + (<usize>i << 3), 4);
+    if (end - p >= powersMax) return;
+    for (let q = begin; q < p; q++) crc = load<u32>(tables + (((crc ^ load<u8>(q)) & 255) << 2)) ^ (crc >> 8);
+    // A register r becomes r times the power, plus what the data make of 0: of that, the checksum tells.
+    crc = multiply(load<u32>(powers + ((end - p) << 2)), ~crc) ^ ~bswap<u32>(load<u32>(end));
+    const word: u32 = crc ^ load<u32>(end);
+    crc = load<u32>(tables + 3072 + ((word & 255) << 2)) ^
+      load<u32>(tables + 2048 + (((word >> 8) & 255) << 2)) ^
+      load<u32>(tables + 1024 + (((word >> 16) & 255) << 2)) ^
+      load<u32>(tables + ((word >> 24) << 2));
+    behind = end + 4;
+  }
+  store<u32>(out, 1);
+  store<u32>(out, ~crc, 4);
+}
+
 function uvarint(p: usize, x: u64): usize {
   let at = p;
   let left = x;
@@ -192,11 +235,11 @@ function part(from: usize, end: usize): u64 {
 }
 
 /**
- * Finds the chunks at offsets[0..n) of src..srcEnd: where each one's encoding and data are (two words), and whether its checksum is
- * right. Answers how many there are before the first that is not sound, of which `status` says why.
+ * Finds the chunks at offsets[0..n) of src..srcEnd: where each one's encoding and data are (two words). Answers how many there are before
+ * the first that is not whole, of which `status` says why.
  */
-function check(
-  src: usize, srcEnd: usize, offsets: usize, n: u32, found: usize, tables: usize, status: usize,
+function locate(
+  src: usize, srcEnd: usize, offsets: usize, n: u32, found: usize, status: usize,
 ): u32 {
   let good: u32 = n;
   fail(status, OK, 0);
@@ -230,6 +273,11 @@ function check(
     store<u32>(found + (<usize>i << 3), <u32>p);
     store<u32>(found + (<usize>i << 3), <u32>(p + 1 + length), 4);
   }
+  return good;
+}
+
+/** Looks at the checksums of chunks that were found. Answers how many there are before the first that is wrong. */
+function check(good: u32, found: usize, tables: usize, status: usize): u32 {
   // Two words behind the status for the checksums of a pair.
   const pair = status + 8;
   for (let i: u32 = 0; i < good; i += 2) {
@@ -249,13 +297,19 @@ function check(
 /**
  * Writes the chunks at offsets[0..n) of src..srcEnd, of which aggregates are those of the mask (count 1, sum 2, min 4, max 8,
  * counter 16); `ends` receives where each message ends, from `out` on; `found` has room for two words a chunk. Answers how many there are
- * before the first that it cannot do, of which `status` says why.
+ * before the first that it cannot do, of which `status` says why. With `powers`, checksums may be left to the caller: the word at
+ * status + 56 is 1 then, and the next one what the CRC-32C of all bytes of the chunks has to be.
  */
 export function frame(
   src: usize, srcEnd: usize, offsets: usize, n: u32, mint: usize, maxt: usize, mask: u32,
   out: usize, outEnd: usize, ends: usize, found: usize, tables: usize, status: usize,
+  powers: usize, powersMax: usize,
 ): u32 {
-  const good = check(src, srcEnd, offsets, n, found, tables, status);
+  let good = locate(src, srcEnd, offsets, n, found, status);
+  const left = status + 56;
+  store<u32>(left, 0);
+  if (powers != 0) expect(src, offsets, good, found, tables, powers, powersMax, left);
+  if (load<u32>(left) == 0) good = check(good, found, tables, status);
   let at = out;
   for (let i: u32 = 0; i < good; i++) {
     const p: usize = load<u32>(found + (<usize>i << 3));

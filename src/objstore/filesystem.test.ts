@@ -12,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -75,7 +76,7 @@ test('filesystem: a delete leaves no empty directory, and never the root', async
 test(
   'filesystem: what is neither file nor directory is not there',
   { timeout: 20_000 },
-  async () => {
+  async (t) => {
     using directory = temporaryDirectory();
     using outside = temporaryDirectory();
     const bucket = new FilesystemBucket(directory.path);
@@ -86,6 +87,10 @@ test(
     execFileSync('mkfifo', [join(directory.path, 'fifo')]);
     deepEqual(await Array.fromAsync(bucket.iter('')), ['link']);
     equal(Buffer.from(await readObject(bucket, 'link')).toString(), 'linked');
+    const socket = createServer().listen(join(directory.path, 'socket'));
+    await once(socket, 'listening');
+    t.after(() => socket.close());
+    await rejects(bucket.get('socket'), isNotFound);
     await rejects(bucket.get('fifo'), isNotFound);
     await rejects(bucket.getRange('fifo', { offset: 0, length: 1 }), isNotFound);
     await rejects(bucket.get('dangling'), isNotFound);

@@ -7,7 +7,7 @@
  *
  * limit: a name cannot be object and directory at once, and directories of the bucket must be on one file system.
  */
-import type { Stats } from 'node:fs';
+import { type Stats, constants } from 'node:fs';
 import { mkdir, open, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { throwIfAborted } from '../lib/abort.ts';
@@ -177,12 +177,21 @@ export class FilesystemBucket implements Bucket {
   async #open(name: string, options: RequestOptions) {
     const file = this.#path(name);
     throwIfAborted(options.signal);
-    // A look first: opening a FIFO would wait for its other end.
-    if ((await this.#statFile(name)) === undefined) throw objectNotFound(name);
-    const handle = await open(file, 'r').catch(translate(name));
+    // Without waiting, since a FIFO would wait for its other end. To files this says nothing.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch(
+      (thrown: unknown) => {
+        // ENXIO: a socket.
+        if (isAbsent(thrown) || errnoOf(thrown) === 'ENXIO') {
+          throw objectNotFound(name, { cause: thrown });
+        }
+        return translate(name)(thrown);
+      },
+    );
     try {
       throwIfAborted(options.signal);
-      return { handle, size: (await handle.stat()).size };
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw objectNotFound(name);
+      return { handle, size: stats.size };
     } catch (thrown) {
       await handle.close();
       throw thrown;

@@ -4,7 +4,7 @@
  */
 import type { FetchOptions } from '../../cache/cache.ts';
 import type { InMemoryConfig } from '../../cache/in-memory-config.ts';
-import { PackedValues } from '../../cache/packed-values.ts';
+import { type PackedKey, PackedValues } from '../../cache/packed-values.ts';
 import { must } from '../../lib/assert.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Counter, Gauge } from '../../lib/metrics.ts';
@@ -23,10 +23,14 @@ import type { IndexCacheMetrics, InMemoryIndexMetrics } from './metrics.ts';
 const ULID_BYTES = 16;
 const HEADER_BYTES = 16;
 
+/** limit: what fits into a number without loss: references below 64 GiB of so many blocks. */
+const REFS_MAX = 2 ** 36;
+const BLOCKS_MAX = 2 ** 17;
+
 /** A key here, and its size as Go counts it. */
 interface Key {
   readonly type: IndexItem;
-  readonly text: string;
+  readonly key: PackedKey;
   readonly bytes: number;
 }
 
@@ -65,6 +69,8 @@ export class InMemoryIndexCache implements IndexCache {
   /** Tagged with the size of the key, as Go counts it, times the number of types, and the type. */
   #items: PackedValues;
   readonly #byType: readonly TypeMetrics[];
+  /** Of all blocks that were met; they are no more than a bucket has, and 100 bytes each. */
+  readonly #blockNumbers = new Map<string, number>();
 
   constructor(config: InMemoryConfig, deps: InMemoryIndexDeps) {
     this.#config = config;
@@ -91,8 +97,12 @@ export class InMemoryIndexCache implements IndexCache {
     labels: readonly PostingsLabel[],
     options?: FetchOptions,
   ): Promise<Found> {
-    return this.#fetch(scope, 'Postings', labels.length, options, (i) =>
-      postingsItem(scope.block, labels[i] as PostingsLabel),
+    return this.#fetch(
+      scope,
+      'Postings',
+      labels.length,
+      options,
+      (i) => postingsItem(scope.block, labels[i] as PostingsLabel).key,
     );
   }
 
@@ -105,19 +115,31 @@ export class InMemoryIndexCache implements IndexCache {
     matchers: readonly Matcher[],
     options?: FetchOptions,
   ): Promise<Uint8Array | undefined> {
-    const key = (): Key => expandedItem(scope.block, matchers);
+    const key = (): PackedKey => expandedItem(scope.block, matchers).key;
     const [found] = await this.#fetch(scope, 'ExpandedPostings', 1, options, key);
     return found;
   }
 
   storeSeries(scope: IndexScope, ref: number, value: Uint8Array): void {
-    this.#set(scope, seriesItem(scope.block, ref), value);
+    const key = this.#seriesKey(scope.block, ref);
+    this.#set(scope, { type: 'Series', key, bytes: ULID_BYTES + 8 }, value);
   }
 
   fetchSeries(scope: IndexScope, refs: ArrayLike<number>, options?: FetchOptions): Promise<Found> {
     return this.#fetch(scope, 'Series', refs.length, options, (i) =>
-      seriesItem(scope.block, refs[i] as number),
+      this.#seriesKey(scope.block, refs[i] as number),
     );
+  }
+
+  /** perf: a number for each block that was met, above the reference, is a key that is found in half the time of a text. */
+  #seriesKey(block: string, ref: number): PackedKey {
+    let number = this.#blockNumbers.get(block);
+    if (number === undefined) {
+      number = this.#blockNumbers.size;
+      this.#blockNumbers.set(block, number);
+    }
+    if (number < BLOCKS_MAX && ref < REFS_MAX) return number * REFS_MAX + ref;
+    return `S:${block}:${ref}`;
   }
 
   #fetch(
@@ -125,7 +147,7 @@ export class InMemoryIndexCache implements IndexCache {
     type: IndexItem,
     count: number,
     options: FetchOptions | undefined,
-    keyAt: (i: number) => Key,
+    keyAt: (i: number) => PackedKey,
   ): Promise<Found> {
     const { metrics, clock } = this.#deps;
     const started = clock.monotonic();
@@ -135,7 +157,7 @@ export class InMemoryIndexCache implements IndexCache {
     if (options?.signal?.aborted === true) return Promise.resolve(found);
     let hits = 0;
     for (let i = 0; i < count; i++) {
-      const item = this.#items.get(keyAt(i).text);
+      const item = this.#items.get(keyAt(i));
       if (item === undefined) continue;
       found[i] = item.bytes;
       hits++;
@@ -146,17 +168,17 @@ export class InMemoryIndexCache implements IndexCache {
     return Promise.resolve(found);
   }
 
-  #set({ tenant }: IndexScope, { type, text, bytes: keyBytes }: Key, value: Uint8Array): void {
+  #set({ tenant }: IndexScope, { type, key, bytes: keyBytes }: Key, value: Uint8Array): void {
     this.#deps.metrics.storedSize.with(type, tenant).observe(value.length);
-    if (this.#items.has(text)) return;
+    if (this.#items.has(key)) return;
     const index = INDEX_ITEMS.indexOf(type);
     const metrics = this.#metricsOf(index);
     const size = value.length + HEADER_BYTES;
-    if (size > this.#config.itemBytesMax || !this.#items.fits(text.length, value.length)) {
+    if (size > this.#config.itemBytesMax || !this.#items.fits(key, value.length)) {
       metrics.overflowed.inc();
       return;
     }
-    this.#items.set(text, value, keyBytes * INDEX_ITEMS.length + index);
+    this.#items.set(key, value, keyBytes * INDEX_ITEMS.length + index);
     metrics.added.inc();
     metrics.items.inc();
     metrics.itemsSize.inc(size);
@@ -176,15 +198,11 @@ export class InMemoryIndexCache implements IndexCache {
 function postingsItem(block: string, { name, value }: PostingsLabel): Key {
   const bytes = ULID_BYTES + 2 * HEADER_BYTES + Buffer.byteLength(name) + Buffer.byteLength(value);
   // The length of the name keeps a:bc apart from ab:c.
-  return { type: 'Postings', text: `P:${block}:${name.length}:${name}${value}`, bytes };
+  return { type: 'Postings', key: `P:${block}:${name.length}:${name}${value}`, bytes };
 }
 
 function expandedItem(block: string, matchers: readonly Matcher[]): Key {
   const text = matchersText(sortMatchers(matchers));
   const bytes = ULID_BYTES + HEADER_BYTES + Buffer.byteLength(text);
-  return { type: 'ExpandedPostings', text: `EP:${block}:${text}`, bytes };
-}
-
-function seriesItem(block: string, ref: number): Key {
-  return { type: 'Series', text: `S:${block}:${ref}`, bytes: ULID_BYTES + 8 };
+  return { type: 'ExpandedPostings', key: `EP:${block}:${text}`, bytes };
 }

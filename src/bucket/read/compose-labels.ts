@@ -155,7 +155,9 @@ function grown(numbers: Float64Array<ArrayBuffer>, size: number): Float64Array<A
 
 /** References, ascending and each once; one that 32 bits cannot say alone: it is none, and must not be taken for another. */
 function distinct(numbers: Float64Array): ArrayLike<number> {
-  const beyond = numbers.find((number) => number > 0xffffffff);
-  if (beyond !== undefined) return [beyond];
-  return sortDistinct(Uint32Array.from(numbers));
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i] as number;
+    if (number > 0xffffffff) return [number];
+  }
+  return sortDistinct(new Uint32Array(numbers));
 }

@@ -2,9 +2,9 @@
  * Chunks of a segment file as the chunks of a Series of the StoreAPI (proto/thanos): checksums are looked at, data
  * are hashed, nothing is decoded. In the kernel where there is one, otherwise in its twin.
  *
- *   memory   tables of crc32c | status | offsets | mint | maxt | ends | found | source | out
+ *   memory   tables of crc32c | status | offsets | mint | maxt | ends | found | powers | source | out
  */
-import { crc32cTables } from '../../lib/crc32c.ts';
+import { crc32c, crc32cTables } from '../../lib/crc32c.ts';
 import { loadKernel } from '../../kernels/load.ts';
 import type { StoreChunksKernel } from '../../kernels/load.ts';
 import { frameTwin, shardTwin } from './frame-chunks-twin.ts';
@@ -43,9 +43,13 @@ export interface FrameStatus {
   readonly detail: number;
 }
 
-/** perf: chunks and bytes of one run of the kernel: what they take stays in the cache of a core. */
+/** perf: chunks of one run of the kernel, and bytes in which they begin: what they take stays in the cache of a core. */
 const CHUNKS_MAX = 4096;
+const RUN_BYTES = 128 * 1024;
+/** limit: larger chunks are the twin's. */
 const SOURCE_BYTES = 1 << 20;
+/** limit: bytes of chunks whose checksums are looked at together; those of larger ones are looked at one by one. */
+const POWERS_MAX = 4096;
 /** As the kernel says: bytes of a message beside its data. */
 const OVERHEAD_BYTES = 192;
 
@@ -55,10 +59,16 @@ const MINT = OFFSETS + CHUNKS_MAX * 4;
 const MAXT = MINT + CHUNKS_MAX * 8;
 const ENDS = MAXT + CHUNKS_MAX * 8;
 const FOUND = ENDS + CHUNKS_MAX * 4;
-const SOURCE = FOUND + CHUNKS_MAX * 8;
+const POWERS = FOUND + CHUNKS_MAX * 8;
+const SOURCE = POWERS + POWERS_MAX * 4;
 const OUT = SOURCE + SOURCE_BYTES;
 const OUT_BYTES = SOURCE_BYTES + CHUNKS_MAX * OVERHEAD_BYTES;
 const BYTES = OUT + OUT_BYTES;
+
+/** Words of the status: whether checksums were left to the caller, and what the one of all bytes has to be. */
+const LEFT_TO_US = 14;
+const EXPECTED = 15;
+const CRC_BYTES = 4;
 
 /** Frames chunks; one a thread. Not for use by two callers at a time: calls are synchronous. */
 export class ChunkFramer {
@@ -69,6 +79,7 @@ export class ChunkFramer {
   readonly #mint: Float64Array;
   readonly #maxt: Float64Array;
   readonly #ends: Uint32Array;
+  readonly #found: Uint32Array;
 
   /** `twin` forces the TypeScript twin: for tests and for comparing speed. */
   constructor(options: { readonly twin?: boolean } = {}) {
@@ -76,12 +87,15 @@ export class ChunkFramer {
     this.#kernel = options.twin === true ? undefined : loadKernel('store-chunks', memory);
     const { buffer } = memory;
     this.#memory = new Uint8Array(buffer);
-    this.#status = new Uint32Array(buffer, STATUS, 2);
+    this.#status = new Uint32Array(buffer, STATUS, 16);
     this.#offsets = new Uint32Array(buffer, OFFSETS, CHUNKS_MAX);
     this.#mint = new Float64Array(buffer, MINT, CHUNKS_MAX);
     this.#maxt = new Float64Array(buffer, MAXT, CHUNKS_MAX);
     this.#ends = new Uint32Array(buffer, ENDS, CHUNKS_MAX);
-    new Int32Array(buffer, 0, 8 * 256).set(crc32cTables());
+    this.#found = new Uint32Array(buffer, FOUND, CHUNKS_MAX * 2);
+    const tables = new Uint32Array(buffer, 0, 8 * 256);
+    tables.set(crc32cTables());
+    fillPowers(new Uint32Array(buffer, POWERS, POWERS_MAX), tables);
   }
 
   /** Why the last call of {@link frame} stopped. */
@@ -123,10 +137,11 @@ export class ChunkFramer {
     const start = offsets[from] as number;
     let to = from + 1;
     const most = Math.min(limit, from + CHUNKS_MAX);
-    // The last one of the run begins in its first half, so that all of most chunks fits.
-    while (to < most && (offsets[to] as number) - start < SOURCE_BYTES / 2) to++;
+    while (to < most && (offsets[to] as number) - start < RUN_BYTES) to++;
     const n = to - from;
-    const sourceEnd = Math.min(bytes.length - (start - base), SOURCE_BYTES);
+    // What lies before the next chunk is all that these can have.
+    const next = to < limit ? (offsets[to] as number) - start : Infinity;
+    const sourceEnd = Math.min(bytes.length - (start - base), SOURCE_BYTES, next);
     const whole = start - base + sourceEnd >= bytes.length;
     if (this.#kernel === undefined) {
       return frameTwin({ bytes, base, offsets, mint, maxt, from, to, mask }, into, this.#status);
@@ -135,21 +150,34 @@ export class ChunkFramer {
     for (let i = 0; i < n; i++) this.#offsets[i] = (offsets[from + i] as number) - start;
     this.#mint.set(mint.subarray(from, to));
     this.#maxt.set(maxt.subarray(from, to));
-    const done = this.#kernel.frame(
-      SOURCE,
-      SOURCE + Math.max(0, sourceEnd),
-      OFFSETS,
-      n,
-      MINT,
-      MAXT,
-      mask,
-      OUT,
-      OUT + OUT_BYTES,
-      ENDS,
-      FOUND,
-      0,
-      STATUS,
-    );
+    const kernel = this.#kernel;
+    const run = (powers: number): number =>
+      kernel.frame(
+        SOURCE,
+        SOURCE + Math.max(0, sourceEnd),
+        OFFSETS,
+        n,
+        MINT,
+        MAXT,
+        mask,
+        OUT,
+        OUT + OUT_BYTES,
+        ENDS,
+        FOUND,
+        0,
+        STATUS,
+        powers,
+        POWERS_MAX,
+      );
+    let done = run(POWERS);
+    if (this.#status[LEFT_TO_US] === 1) {
+      const end = (this.#found[2 * n - 1] as number) + CRC_BYTES - SOURCE;
+      const isSound =
+        done === n &&
+        crc32c(bytes, start - base, start - base + end) >>> 0 === this.#status[EXPECTED];
+      // Something is wrong: once more, to see what and where.
+      if (!isSound) done = run(0);
+    }
     const size = done === 0 ? 0 : (this.#ends[done - 1] as number);
     into.append(this.#memory.subarray(OUT, OUT + size), this.#ends.subarray(0, done), from);
     if (done === n) return done;
@@ -178,5 +206,14 @@ export class ChunkFramer {
     if (this.#kernel === undefined || bytes.length > SOURCE_BYTES) return shardTwin(bytes, count);
     this.#memory.set(bytes, SOURCE);
     return this.#kernel.shard(SOURCE, bytes.length, count);
+  }
+}
+
+/** powers[n]: x to the 8n modulo the polynomial of CRC-32C, made by a table of its bytes: a byte of zeros more each time. */
+function fillPowers(powers: Uint32Array, tables: Uint32Array): void {
+  let power = 0x80000000;
+  for (let n = 0; n < powers.length; n++) {
+    powers[n] = power;
+    power = ((tables[power & 255] as number) ^ (power >>> 8)) >>> 0;
   }
 }

@@ -82,9 +82,8 @@ export function compareLabelBytes(
   let i = aFrom;
   let j = bFrom;
   // perf: neighbours begin alike, and labels that begin alike have lengths alike, mostly.
-  const most = Math.min(aTo - aFrom, bTo - bFrom);
-  const same = commonBytes(a, i, b, j, most);
-  if (same === aTo - aFrom && same === bTo - bFrom) return 0;
+  if (equalLabelBytes(a, aFrom, aTo, b, bFrom, bTo)) return 0;
+  const same = commonBytes(a, i, b, j, Math.min(aTo - aFrom, bTo - bFrom));
   // Back to where the label begins that holds the difference: lengths are part of the bytes, but not of the order.
   let labelFrom = 0;
   for (;;) {
@@ -111,13 +110,28 @@ export function compareLabelBytes(
 /** perf: shorter ranges are compared faster one by one than by a call of the native function. */
 const NATIVE_BYTES_MIN = 48;
 
+/** Whether two label sets are the same. */
+export function equalLabelBytes(
+  a: Uint8Array,
+  aFrom: number,
+  aTo: number,
+  b: Uint8Array,
+  bFrom: number,
+  bTo: number,
+): boolean {
+  const length = aTo - aFrom;
+  if (length !== bTo - bFrom) return false;
+  // perf: neighbours begin alike: most of those that differ do so in their last bytes.
+  for (let k = 1; k <= 8 && k <= length; k++) if (a[aTo - k] !== b[bTo - k]) return false;
+  if (length >= NATIVE_BYTES_MIN && a instanceof Buffer && b instanceof Buffer) {
+    return a.compare(b, bFrom, bTo, aFrom, aTo) === 0;
+  }
+  return commonBytes(a, aFrom, b, bFrom, length) === length;
+}
+
 /** How many bytes two ranges have in common from their starts on, of `most` at the most. */
 function commonBytes(a: Uint8Array, i: number, b: Uint8Array, j: number, most: number): number {
   let same = 0;
-  // perf: equal ranges are the rule where blocks follow each other: one native comparison finds that out.
-  if (most >= NATIVE_BYTES_MIN && a instanceof Buffer && b instanceof Buffer) {
-    if (a.compare(b, j, j + most, i, i + most) === 0) return most;
-  }
   while (same < most && a[i + same] === b[j + same]) same++;
   return same;
 }

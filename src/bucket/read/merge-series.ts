@@ -2,7 +2,7 @@
  * Series of several blocks as one sequence in the order of their labels: runs are asked for as they are used up, and equal series
  * come together. Behaviour: thanos pkg/store/proxy_merge.go (NewProxyResponseLoserTree, responseDeduplicator).
  */
-import { compareLabelBytes } from './label-bytes.ts';
+import { compareLabelBytes, equalLabelBytes } from './label-bytes.ts';
 import type { SeriesRun } from './series-run.ts';
 
 /** A series of a run. */
@@ -71,7 +71,9 @@ async function merge(
       const sources: SeriesSource[] = [];
       const left: Head[] = [];
       for (const head of group) {
-        if (await takeSources(head, sources, usedUp)) left.push(head);
+        const more = takeSources(head, sources, usedUp);
+        // perf: a run has many series; only its end has to be waited for.
+        if (more === true || (more !== false && (await more))) left.push(head);
       }
       const going = emit(sources);
       // perf: most answers need not be waited for.
@@ -88,7 +90,7 @@ async function merge(
 function takeEqual(heads: Head[]): Head[] {
   const first = heads[0] as Head;
   let n = 1;
-  for (; n < heads.length; n++) if (compareLabels(first, heads[n] as Head) !== 0) break;
+  for (; n < heads.length; n++) if (!hasSameLabels(first, heads[n] as Head)) break;
   return heads.splice(0, n);
 }
 
@@ -96,19 +98,29 @@ function takeEqual(heads: Head[]): Head[] {
  * Puts the head's series with the labels of the sources behind these: one, or several where labels were left out. Answers whether the
  * head has more.
  */
-async function takeSources(
+function takeSources(
   head: Head,
   sources: SeriesSource[],
   usedUp: SeriesRun[],
-): Promise<boolean> {
+): boolean | Promise<boolean> {
   do {
     sources.push({ run: head.run, at: head.at });
     if (++head.at === head.run.count) {
       usedUp.push(head.run);
-      if (!(await refill(head))) return false;
+      return takeFromNext(head, sources, usedUp);
     }
-  } while (compareLabels(sources[0] as SeriesSource, head) === 0);
+  } while (hasSameLabels(sources[0] as SeriesSource, head));
   return true;
+}
+
+/** The same from the next run of the head on. */
+async function takeFromNext(
+  head: Head,
+  sources: SeriesSource[],
+  usedUp: SeriesRun[],
+): Promise<boolean> {
+  if (!(await refill(head))) return false;
+  return !hasSameLabels(sources[0] as SeriesSource, head) || takeSources(head, sources, usedUp);
 }
 
 /** Puts a head to its place. perf: heads that were equal often are again, and come in their order. */
@@ -130,6 +142,17 @@ async function refill(head: Head): Promise<boolean> {
 /** By labels, and by block where those are equal. */
 function compareHeads(a: Head, b: Head): number {
   return compareLabels(a, b) || a.block - b.block;
+}
+
+function hasSameLabels(a: SeriesSource, b: SeriesSource): boolean {
+  return equalLabelBytes(
+    a.run.labels,
+    a.run.labelStarts[a.at] as number,
+    a.run.labelStarts[a.at + 1] as number,
+    b.run.labels,
+    b.run.labelStarts[b.at] as number,
+    b.run.labelStarts[b.at + 1] as number,
+  );
 }
 
 function compareLabels(a: SeriesSource, b: SeriesSource): number {

@@ -4,6 +4,7 @@
  */
 import { throwIfAborted } from '../../lib/abort.ts';
 import { errorText } from '../../lib/errors.ts';
+import type { Histogram } from '../../lib/metrics.ts';
 import type { Matcher } from '../../model/matcher.ts';
 import { GrpcError } from '../../ops/grpc/status.ts';
 import { LimitError } from '../../bucket/read/limits.ts';
@@ -75,6 +76,7 @@ class SeriesAnswer {
   readonly #times: { readonly mint: number; readonly maxt: number };
   readonly #hints: BlockRequestHints | undefined;
   readonly #company: CallCompany | undefined;
+  readonly #sentChunkSize: Histogram;
 
   constructor(
     request: SeriesRequest,
@@ -87,6 +89,7 @@ class SeriesAnswer {
     this.#options = options;
     this.#company = company;
     this.#read = newReadCall(options, call);
+    this.#sentChunkSize = options.metrics.sentChunkSize.with(call.tenant);
     this.#without = new Set(request.withoutReplicaLabels);
     this.#writer = new SeriesWriter((parts) => call.write(parts), request.responseBatchSize);
     this.#hints =
@@ -225,7 +228,7 @@ class SeriesAnswer {
       parts.push(...chunks.pieces);
       bytes += chunks.bytes;
       cost.mergedChunks += chunks.count;
-      this.#options.metrics.sentChunkSize.with(this.#call.tenant).observe(chunks.bytes);
+      this.#sentChunkSize.observe(chunks.bytes);
     }
     const room = this.#writer.series(parts, bytes);
     return room === undefined ? true : room.then(() => true);
