@@ -21,9 +21,16 @@ export interface SeriesEntries {
   readonly end: Uint32Array;
 }
 
+/** References of version 2 count such units. */
+const SERIES_UNIT = 16;
+
 /** The offsets of series in an index, from refs of postings. */
 export function seriesOffsets(postings: Uint32Array, indexVersion: number): Float64Array {
-  return Float64Array.from(postings, (ref) => (indexVersion === 1 ? ref : ref * 16));
+  const unit = indexVersion === 1 ? 1 : SERIES_UNIT;
+  const offsets = new Float64Array(postings.length);
+  // perf: Float64Array.from makes a list of objects first.
+  for (let i = 0; i < offsets.length; i++) offsets[i] = (postings[i] as number) * unit;
+  return offsets;
 }
 
 /**
@@ -89,6 +96,12 @@ async function takeCached(
 
 /** limit: an entry that claims more, ten million chunks, is damaged: it must not bring the whole index into memory. */
 const ENTRY_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * limit: series that a call leaves to the cache: one that passes through everything would push out what others use, and fill all that
+ * the cache may take.
+ */
+const CACHED_SERIES_MAX = 100_000;
 
 class EntryLoader {
   readonly #block: StoredBlock;
@@ -178,6 +191,7 @@ class EntryLoader {
   }
 
   #store(offset: number, entry: Uint8Array): void {
+    if (this.#call.cost.series.fetched > CACHED_SERIES_MAX) return;
     this.#call.cache?.storeSeries(this.#block.ulid, offset, entry, this.#call);
   }
 

@@ -38,7 +38,7 @@ interface SelectedBlock {
 const RUN_BYTES_MAX = 4 << 20;
 const RUN_BYTES_MIN = 64 << 10;
 /** limit: what the runs of all blocks of a call hold, about, two of each. */
-const CALL_BYTES = 64 << 20;
+const CALL_BYTES = 32 << 20;
 
 /** Answers a call; `company` is asked for when its turn has come. @throws GrpcError. */
 export async function answerSeries(

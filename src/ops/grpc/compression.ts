@@ -1,7 +1,11 @@
 /** The encodings of messages: `identity`, `gzip` and Thanos' `snappy`. Messages are some MB at most, so all is synchronous. */
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { errorText } from '../../lib/errors.ts';
-import { TooLargeError, compressSnappyFrames, decompressSnappyFrames } from '../../lib/snappy-frames.ts';
+import {
+  TooLargeError,
+  compressSnappyFrames,
+  decompressSnappyFrames,
+} from '../../lib/snappy-frames.ts';
 import { GrpcError } from './status.ts';
 
 /** How a side compresses what it sends. */
