@@ -27,8 +27,8 @@ const SMALL_BATCH_BYTES = 4096;
 const BATCH_BYTES = 64 * 1024;
 
 /** limit: bytes of a stream on their way to the peer; writers wait above the first and go on below the second. */
-const PENDING_BYTES_MAX = 1024 * 1024;
-const PENDING_BYTES_LOW = 512 * 1024;
+const PENDING_BYTES_MAX = 256 * 1024;
+const PENDING_BYTES_LOW = 128 * 1024;
 
 /** limit: of the length in a message's prefix as Go and Node can receive it. */
 const MESSAGE_BYTES_MAX = 2 ** 31 - 1;
