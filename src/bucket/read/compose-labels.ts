@@ -2,11 +2,11 @@
  * Labels of a block's series with the block's external labels, which win over those of a series, and without labels that a caller
  * does not want. Behaviour: thanos pkg/store/labelpb/label.go (ExtendSortedLabels), bucket.go (rmLabels).
  */
-import { compareBytes, compareUtf8, decodeUtf8 } from '../../lib/utf8.ts';
 import type { Labels } from '../../model/labels.ts';
 import { sortDistinct } from '../../tsdb/index/postings.ts';
 import type { SymbolTable } from '../index-header/symbol-table.ts';
 import { ByteWriter } from './label-bytes.ts';
+import { type ExternalLabel, type NameRule, externalLabels, nameRule } from './name-rule.ts';
 import type { ParsedSeries } from './series-batch.ts';
 
 /** What is added and left out. */
@@ -22,15 +22,6 @@ export interface ComposedLabels {
   readonly starts: Uint32Array;
 }
 
-/** How a name is treated. */
-interface NameRule {
-  /** External labels that come before it. */
-  readonly before: number;
-  /** Whether it is not taken from the series. */
-  readonly dropped: boolean;
-  readonly bytes: Uint8Array;
-}
-
 /**
  * Whether series of a block with these label names keep their order, but for those whose labels begin the labels of others: nothing
  * of a series is left out or replaced.
@@ -43,15 +34,13 @@ export function keepsOrder(names: readonly string[], { external, without }: Labe
 export class LabelComposer {
   readonly #symbols: SymbolTable;
   readonly #rules: LabelRules;
-  readonly #external: readonly { readonly name: Buffer; readonly value: Buffer }[];
+  readonly #external: readonly ExternalLabel[];
   readonly #names = new Map<number, NameRule>();
 
   constructor(symbols: SymbolTable, rules: LabelRules) {
     this.#symbols = symbols;
     this.#rules = rules;
-    this.#external = [...rules.external]
-      .toSorted((a, b) => compareUtf8(a[0], b[0]))
-      .map(([name, value]) => ({ name: Buffer.from(name), value: Buffer.from(value) }));
+    this.#external = externalLabels(rules.external);
   }
 
   /** The labels of parsed series. @throws CorruptionError for symbols that are not there. */
@@ -106,21 +95,9 @@ export class LabelComposer {
   }
 
   #nameRule(reference: number, texts: ReadonlyMap<number, Buffer>): NameRule {
-    const bytes = texts.get(reference) as Buffer;
-    const name = decodeUtf8(bytes);
-    let before = 0;
-    let replaced = false;
-    for (const external of this.#external) {
-      const order = compareBytes(external.name, bytes);
-      // An external label of the same name is written in its place.
-      if (order <= 0) before++;
-      replaced ||= order === 0;
-    }
-    const rule = {
-      before,
-      dropped: replaced || this.#rules.without.has(name),
-      bytes: Buffer.from(bytes),
-    };
+    // What is kept must not hold on to all that was read with it.
+    const bytes = Buffer.from(texts.get(reference) as Buffer);
+    const rule = nameRule(bytes, this.#external, this.#rules.without);
     this.#names.set(reference, rule);
     return rule;
   }

@@ -5,7 +5,7 @@ import { readU32 } from '../../lib/big-endian.ts';
 import { crc32c } from '../../lib/crc32c.ts';
 import { CorruptionError } from '../../lib/errors.ts';
 import { ShortBytesError, readUvarint } from '../../lib/varint.ts';
-import { CRC_BYTES } from '../../tsdb/index/index-format.ts';
+import { CRC_BYTES, SERIES_ALIGN } from '../../tsdb/index/index-format.ts';
 import { INDEX_FILE } from '../block-path.ts';
 import type { IndexHeader } from '../index-header/index-header.ts';
 import { GAP_BYTES_MAX, mergeRanges } from './ranges.ts';
@@ -21,12 +21,9 @@ export interface SeriesEntries {
   readonly end: Uint32Array;
 }
 
-/** References of version 2 count such units. */
-const SERIES_UNIT = 16;
-
 /** The offsets of series in an index, from refs of postings. */
 export function seriesOffsets(postings: Uint32Array, indexVersion: number): Float64Array {
-  const unit = indexVersion === 1 ? 1 : SERIES_UNIT;
+  const unit = indexVersion === 1 ? 1 : SERIES_ALIGN;
   const offsets = new Float64Array(postings.length);
   // perf: Float64Array.from makes a list of objects first.
   for (let i = 0; i < offsets.length; i++) offsets[i] = (postings[i] as number) * unit;

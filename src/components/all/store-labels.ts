@@ -4,8 +4,13 @@
  */
 import { ByteWriter, compareLabelBytes } from '../../bucket/read/label-bytes.ts';
 import type { LabelBytes } from '../../bucket/read/label-bytes.ts';
+import {
+  type ExternalLabel,
+  type NameRule,
+  externalLabels,
+  nameRule,
+} from '../../bucket/read/name-rule.ts';
 import { CodedError } from '../../lib/errors.ts';
-import { compareUtf8 } from '../../lib/utf8.ts';
 import type { Labels } from '../../model/labels.ts';
 
 /** limit: bytes of the labels of one select, which have to be sorted before the first of them can be sent. */
@@ -19,34 +24,18 @@ export interface LabelColumns {
   readonly starts: Uint32Array;
 }
 
-interface NameRule {
-  readonly bytes: Buffer;
-  /** External labels that come before it. */
-  readonly before: number;
-  /** Whether it is not taken from the series. */
-  readonly dropped: boolean;
-}
-
 /** Composes label sets, one behind the other. */
 export class LabelWriter {
   readonly #out = new ByteWriter(1 << 16);
   readonly #starts: number[] = [0];
-  readonly #external: readonly {
-    readonly name: string;
-    readonly bytes: Buffer;
-    readonly value: Buffer;
-  }[];
+  readonly #external: readonly ExternalLabel[];
   readonly #without: ReadonlySet<string>;
   readonly #names = new Map<string, NameRule>();
   readonly #values = new Map<string, Buffer>();
 
   constructor(external: Labels, without: ReadonlySet<string>) {
     this.#without = without;
-    this.#external = [...external.drop(without)].map(([name, value]) => ({
-      name,
-      bytes: Buffer.from(name),
-      value: Buffer.from(value),
-    }));
+    this.#external = externalLabels(external.drop(without));
   }
 
   /** Adds the labels of a series. @throws CodedError too_large when they have become too many. */
@@ -88,17 +77,13 @@ export class LabelWriter {
 
   #addExternal(i: number): void {
     const label = this.#external[i];
-    if (label !== undefined) this.#out.label(label.bytes, label.value);
+    if (label !== undefined) this.#out.label(label.name, label.value);
   }
 
   #rule(name: string): NameRule {
     let rule = this.#names.get(name);
     if (rule === undefined) {
-      const orders = this.#external.map((external) => compareUtf8(external.name, name));
-      const before = orders.filter((order) => order <= 0).length;
-      // An external label of the same name is written in its place.
-      const dropped = orders.includes(0) || this.#without.has(name);
-      rule = { bytes: Buffer.from(name), before, dropped };
+      rule = nameRule(Buffer.from(name), this.#external, this.#without);
       this.#names.set(name, rule);
     }
     return rule;
