@@ -11,7 +11,6 @@ import type { Labels } from '../model/labels.ts';
 import type { FsyncPolicy } from '../tsdb/wal/group-commit.ts';
 import { runAll } from '../components/all/all.ts';
 import type { RunOutcome } from '../ops/run-group.ts';
-import type { ServerTls } from '../ops/tls-files.ts';
 import type { Tracing } from '../ops/tracing/open-tracing.ts';
 import type { WebConfig } from '../ops/web-config.ts';
 import { formatDuration } from '../lib/duration.ts';
@@ -20,9 +19,9 @@ import { allCommand } from './all-flags.ts';
 import { configOf } from './config-flags.ts';
 import { promqlSettings } from './features.ts';
 import type { ProgramFacts } from './program-facts.ts';
-import type { RequestLogs } from './process-setup.ts';
+import type { GrpcListener, RequestLogs } from './process-setup.ts';
 import {
-  commandGrpcTls,
+  commandGrpc,
   commandLogger,
   commandRequestLogs,
   commandTracing,
@@ -36,7 +35,7 @@ export { allCommand as command } from './all-flags.ts';
 /** What only the opening of files, keys and connections can tell. */
 interface Setup {
   readonly bucket: Bucket;
-  readonly tls: ServerTls | undefined;
+  readonly grpc: GrpcListener;
   readonly web: WebConfig | undefined;
   readonly requestLogs: RequestLogs;
 }
@@ -62,7 +61,6 @@ export async function run(values: FlagValues, program: ProgramFacts): Promise<Ru
     return await runAll({
       ...options(values, { log, externalLabels, program, memoryLimitBytes }),
       ...setup,
-      grpc: { ...grpcOptions(values), tls: setup.tls },
       tracer,
     });
   } catch (error) {
@@ -74,7 +72,7 @@ export async function run(values: FlagValues, program: ProgramFacts): Promise<Ru
 }
 
 async function openAll(values: FlagValues, log: Logger): Promise<Setup> {
-  const tls = await commandGrpcTls(values, log);
+  const grpc = await commandGrpc(values, log);
   const web = await commandWeb(values, log);
   const requestLogs = await commandRequestLogs(values, log);
   // A process that needs no bucket elsewhere keeps one beside its data.
@@ -83,15 +81,7 @@ async function openAll(values: FlagValues, log: Logger): Promise<Setup> {
     config: { directory: join(values.string('data-dir'), 'bucket') },
     prefix: '',
   };
-  return { bucket: await openBucket(config, { log }), tls, web, requestLogs };
-}
-
-function grpcOptions(values: FlagValues) {
-  return {
-    address: values.string('grpc-address'),
-    gracePeriodMs: values.number('grpc-grace-period'),
-    maxConnectionAgeMs: values.number('grpc-server-max-connection-age'),
-  };
+  return { bucket: await openBucket(config, { log }), grpc, web, requestLogs };
 }
 
 interface Facts {

@@ -62,9 +62,18 @@ export async function commandWeb(
   return Config.open(path, { log, ...(checkPassword && { checkPassword }) });
 }
 
-/** The TLS of the gRPC server, by the flags `--grpc-server-tls-*`; undefined without. @throws CodedError bad_data. */
-export function commandGrpcTls(values: FlagValues, log: Logger): Promise<ServerTls | undefined> {
-  return ServerTls.open(
+/** How a component serves gRPC. */
+export interface GrpcListener {
+  readonly address: string;
+  readonly gracePeriodMs: number;
+  readonly maxConnectionAgeMs: number;
+  /** Undefined where there is no TLS. */
+  readonly tls: ServerTls | undefined;
+}
+
+/** What the flags of grpc-flags.ts say of the server. @throws CodedError bad_data for files and names of TLS. */
+export async function commandGrpc(values: FlagValues, log: Logger): Promise<GrpcListener> {
+  const tls = await ServerTls.open(
     {
       certFile: values.string('grpc-server-tls-cert'),
       keyFile: values.string('grpc-server-tls-key'),
@@ -75,6 +84,12 @@ export function commandGrpcTls(values: FlagValues, log: Logger): Promise<ServerT
     },
     log.with({ protocol: 'gRPC' }),
   );
+  return {
+    address: values.string('grpc-address'),
+    gracePeriodMs: values.number('grpc-grace-period'),
+    maxConnectionAgeMs: values.number('grpc-server-max-connection-age'),
+    tls,
+  };
 }
 
 /** What logs the requests of a component; undefined where nothing does. */

@@ -18,7 +18,7 @@ import type { Tracer } from '../lib/tracing.ts';
 import { configOf } from './config-flags.ts';
 import type { ProgramFacts } from './program-facts.ts';
 import {
-  commandGrpcTls,
+  commandGrpc,
   commandLogger,
   commandRequestLogs,
   commandTracing,
@@ -74,7 +74,7 @@ async function runStore(
   }
   const selector = await readPathOrContent(configOf(values, 'selector.relabel-config'));
   const selectorRules = await parseRelabelConfig(selector, SELECTOR_ACTIONS);
-  const tls = await commandGrpcTls(values, log);
+  const grpc = await commandGrpc(values, log);
   const web = await commandWeb(values, log);
   const requestLogs = await commandRequestLogs(values, log);
   const bucket = await openBucket(config, { clock, log });
@@ -95,12 +95,7 @@ async function runStore(
       disableAdminOperations: values.bool('disable-admin-operations'),
       disableCors: values.bool('web.disable-cors'),
     },
-    grpc: {
-      address: values.string('grpc-address'),
-      gracePeriodMs: values.number('grpc-grace-period'),
-      maxConnectionAgeMs: values.number('grpc-server-max-connection-age'),
-      tls,
-    },
+    grpc,
     sync: {
       ...times,
       intervalMs: values.number('sync-block-duration'),
